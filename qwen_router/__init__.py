@@ -1,0 +1,1 @@
+"""Picks the Qwen model for every request."""

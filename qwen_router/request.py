@@ -1,0 +1,398 @@
+"""One user turn, whatever shape it came in: text, chat messages, an OpenAI, Ollama or Anthropic body, LangChain messages.
+
+Reads every shape into one frozen `Request`. Attachments are counted and measured from their headers (`media.py`), never
+decoded. Nothing here classifies, counts tokens or touches a model; user text is kept exactly as it came.
+
+    python -c "from qwen_router import Request; print(Request.of('What is 2 + 2?').last_user_text)"
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, get_args
+
+from qwen_router.errors import InvalidRequest
+from qwen_router.media import Attachment, attachment_of
+
+Role = Literal["system", "user", "assistant", "tool"]
+Modality = Literal["text", "image", "audio", "video", "file"]
+MODALITIES: tuple[Modality, ...] = get_args(Modality)
+
+# Names that other shapes use for our four roles.
+_ROLES: dict[str, Role] = {
+    **{role: role for role in get_args(Role)},
+    "developer": "system",
+    "human": "user",
+    "ai": "assistant",
+    "function": "tool",
+}
+MAX_TEXT_CHARS = 64 * 1024 * 1024
+"""Above this a request is refused: no Qwen context holds it, and nothing should spend a minute to find that out."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call that a model asked for. `arguments` is the JSON object it gave."""
+
+    id: str
+    name: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool that the model may call: `parameters` is a JSON Schema object."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message. `reasoning` is what an assistant turn thought, kept apart from what it said."""
+
+    role: Role
+    text: str = ""
+    attachments: tuple[Attachment, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+    name: str | None = None
+    reasoning: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the caller asked for beyond the messages; None leaves the choice to the policy."""
+
+    model: str | None = None
+    thinking: bool | None = None
+    thinking_budget_tokens: int | None = None
+    max_output_tokens: int | None = None
+    max_latency_s: float | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One user turn: the messages so far, tools, response format, session and wishes."""
+
+    messages: tuple[Message, ...]
+    tools: tuple[ToolSpec, ...] = ()
+    tool_choice: str | None = None
+    response_format: Mapping[str, Any] | None = None
+    session: str | None = None
+    wishes: Wishes = field(default_factory=Wishes)
+
+    @classmethod
+    def of(cls, value: RequestLike) -> Request:
+        """Read any supported shape: text, a `Request`, a list of messages, or a chat body.
+
+        Raises `InvalidRequest`, naming the message and the value that is wrong.
+        """
+        if isinstance(value, Request):
+            return value
+        if isinstance(value, str):
+            return cls.from_text(value)
+        if isinstance(value, bytes):
+            raise InvalidRequest("the request is bytes, not text", fix="decode it as UTF-8 first")
+        if isinstance(value, Mapping):
+            return cls.from_body(value)
+        if isinstance(value, Sequence):
+            return cls(messages=_messages(value))
+        if hasattr(value, "to_messages"):  # a LangChain prompt value
+            return cls(messages=_messages(value.to_messages()))
+        raise InvalidRequest(
+            f"cannot read a request from {type(value).__name__}",
+            fix="pass text, a list of messages, or a chat body with 'messages'",
+        )
+
+    @classmethod
+    def from_text(cls, text: str) -> Request:
+        """One user message."""
+        return cls(messages=(Message(role="user", text=_checked_text(text, where="the request")),))
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, Any]) -> Request:
+        """Read an OpenAI, Ollama or Anthropic chat body; `model: auto` means no pin."""
+        if "messages" in body:
+            messages = _messages(body["messages"])
+        elif "prompt" in body or "text" in body:
+            prompt = body.get("prompt", body.get("text"))
+            if not isinstance(prompt, str):
+                raise InvalidRequest(f"the prompt is {_shown(prompt)}, not text", fix="send a string")
+            pictures = tuple(_ollama_image(image) for image in _list(body.get("images"), where="images"))
+            messages = (Message(role="user", text=_checked_text(prompt, where="prompt"), attachments=pictures),)
+        else:
+            raise InvalidRequest("the body has no 'messages'", fix='send {"messages": [{"role": "user", "content": "..."}]}')
+        if isinstance(body.get("system"), str | list):  # Anthropic and /api/generate keep it outside the messages
+            messages = (_message({"role": "system", "content": body["system"]}, index=-1), *messages)
+        return cls(
+            messages=messages,
+            tools=tuple(_tool(tool, index=i) for i, tool in enumerate(_list(body.get("tools"), where="tools"))),
+            tool_choice=_tool_choice(body.get("tool_choice")),
+            response_format=_response_format(body),
+            session=_session(body),
+            wishes=_wishes(body),
+        )
+
+    @property
+    def last_user_text(self) -> str:
+        """The text of the last message that a person wrote, or an empty string."""
+        return next((m.text for m in reversed(self.messages) if m.role == "user"), "")
+
+    @property
+    def attachments(self) -> tuple[Attachment, ...]:
+        return tuple(a for message in self.messages for a in message.attachments)
+
+    @property
+    def in_tool_loop(self) -> bool:
+        """True while the last message is a tool's answer: the model and its mode should not change now."""
+        return bool(self.messages) and self.messages[-1].role == "tool"
+
+    def with_wishes(self, wishes: Wishes) -> Request:
+        return replace(self, wishes=wishes)
+
+
+RequestLike = str | Request | Mapping[str, Any] | Sequence[Any] | Any
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _checked_text(text: str, *, where: str) -> str:
+    if len(text) > MAX_TEXT_CHARS:
+        raise InvalidRequest(
+            f"{where} has {len(text):,} characters, more than {MAX_TEXT_CHARS:,}", fix="send an excerpt or split the document"
+        )
+    return text
+
+
+def _list(value: object, *, where: str) -> Sequence[Any]:
+    if value is None:
+        return ()
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return value
+    raise InvalidRequest(f"{where} is {_shown(value)}, not a list", fix=f"send {where} as a list, or leave it out")
+
+
+def _messages(items: object) -> tuple[Message, ...]:
+    messages = tuple(_message(item, index=i) for i, item in enumerate(_list(items, where="messages")))
+    if not messages:
+        raise InvalidRequest("there are no messages", fix="send at least one user message")
+    return messages
+
+
+def _message(item: Any, *, index: int) -> Message:
+    """Read one message: ours, a mapping, a (role, text) pair, a plain string, or a LangChain message."""
+    where = f"message {index + 1}"
+    if isinstance(item, Message):
+        return item
+    if isinstance(item, str):
+        return Message(role="user", text=_checked_text(item, where=where))
+    if isinstance(item, tuple) and len(item) == 2:
+        item = {"role": item[0], "content": item[1]}
+    if hasattr(item, "content") and hasattr(item, "type"):
+        item = _from_langchain(item)
+    if not isinstance(item, Mapping):
+        raise InvalidRequest(f"{where} is {_shown(item)}", fix='send {"role": "user", "content": "..."}')
+    role = _ROLES.get(str(item.get("role", "")).lower())
+    if role is None:
+        raise InvalidRequest(f"{where} has the unknown role {item.get('role')!r}", fix=f"one of {', '.join(get_args(Role))}")
+    text, attachments, extra_calls, tool_call_id = _content(item.get("content"), where=where)
+    attachments += tuple(_ollama_image(image) for image in _list(item.get("images"), where=f"{where}: images"))
+    calls = tuple(_tool_call(call, where=where) for call in _list(item.get("tool_calls"), where=f"{where}: tool_calls"))
+    reasoning = item.get("reasoning_content") or item.get("reasoning") or item.get("thinking")
+    if tool_call_id is not None and role == "user":  # Anthropic sends tool results as user messages
+        role = "tool"
+    return Message(
+        role=role,
+        text=_checked_text(text, where=where),
+        attachments=attachments,
+        tool_calls=calls + extra_calls,
+        tool_call_id=item.get("tool_call_id") or tool_call_id,
+        name=item.get("name") or item.get("tool_name"),
+        reasoning=reasoning if isinstance(reasoning, str) else None,
+    )
+
+
+def _content(content: object, *, where: str) -> tuple[str, tuple[Attachment, ...], tuple[ToolCall, ...], str | None]:
+    """Split content into text, attachments, Anthropic tool uses, and the id of an Anthropic tool result."""
+    if content is None:
+        return "", (), (), None
+    if isinstance(content, str):
+        return content, (), (), None
+    texts: list[str] = []
+    attachments: list[Attachment] = []
+    calls: list[ToolCall] = []
+    result_id: str | None = None
+    for block in _list(content, where=f"{where}: content"):
+        if isinstance(block, str):
+            texts.append(block)
+            continue
+        if not isinstance(block, Mapping):
+            raise InvalidRequest(f"{where} holds {_shown(block)}", fix='blocks look like {"type": "text", "text": "..."}')
+        kind = str(block.get("type", ""))
+        if kind in ("text", "input_text", "output_text"):
+            texts.append(str(block.get("text", "")))
+        elif kind == "tool_use":
+            calls.append(ToolCall(id=str(block.get("id", "")), name=str(block.get("name", "")), arguments=block.get("input") or {}))
+        elif kind == "tool_result":
+            result_id = str(block.get("tool_use_id", ""))
+            texts.append(_content(block.get("content"), where=where)[0])
+        elif kind not in ("reasoning", "thinking", "redacted_thinking"):
+            attachments.append(attachment_of(block, where=where))
+    return "\n".join(texts), tuple(attachments), tuple(calls), result_id
+
+
+def _ollama_image(image: object) -> Attachment:
+    return attachment_of({"type": "image", "base64": image}, where="images")
+
+
+def _tool_call(call: Any, *, where: str) -> ToolCall:
+    if not isinstance(call, Mapping):
+        raise InvalidRequest(f"{where} has the tool call {_shown(call)}", fix="send tool calls as objects")
+    inner = call.get("function", call)
+    arguments = inner.get("arguments", inner.get("args", {})) if isinstance(inner, Mapping) else {}
+    if isinstance(arguments, str):
+        try:
+            arguments = json.loads(arguments or "{}")
+        except json.JSONDecodeError as error:
+            raise InvalidRequest(f"{where}: tool arguments are not JSON: {_shown(arguments)}", fix=str(error)) from error
+    if not isinstance(arguments, Mapping) or not isinstance(inner, Mapping) or not inner.get("name"):
+        raise InvalidRequest(f"{where} has the tool call {_shown(call)}", fix="give a name and an object of arguments")
+    return ToolCall(id=str(call.get("id") or ""), name=str(inner["name"]), arguments=arguments)
+
+
+def _tool(tool: Any, *, index: int) -> ToolSpec:
+    """Read OpenAI ({type, function}), Ollama (same) and Anthropic ({name, input_schema}) tool declarations."""
+    inner = tool.get("function", tool) if isinstance(tool, Mapping) else None
+    if not isinstance(inner, Mapping) or not isinstance(inner.get("name"), str):
+        raise InvalidRequest(f"tool {index + 1} has no name: {_shown(tool)}", fix='send {"type": "function", "function": {"name": ...}}')
+    parameters = inner.get("parameters") or inner.get("input_schema") or {"type": "object", "properties": {}}
+    if not isinstance(parameters, Mapping):
+        raise InvalidRequest(f"tool {inner['name']!r} has parameters {_shown(parameters)}", fix="send a JSON Schema object")
+    return ToolSpec(name=inner["name"], description=str(inner.get("description") or ""), parameters=parameters)
+
+
+def _tool_choice(choice: object) -> str | None:
+    """`auto`, `none`, `required`, or the name of the one tool that must be called."""
+    if choice is None or isinstance(choice, str):
+        return {"any": "required"}.get(choice, choice) if choice else None
+    if isinstance(choice, Mapping):
+        inner = choice.get("function")
+        name = inner.get("name") if isinstance(inner, Mapping) else choice.get("name")
+        if isinstance(name, str):
+            return name
+        return _tool_choice(choice.get("type"))
+    raise InvalidRequest(f"tool_choice is {_shown(choice)}", fix="auto, none, required or a tool's name")
+
+
+def _response_format(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """One JSON Schema, whichever API asked for it; {} asks for any JSON object."""
+    asked = body.get("response_format") or body.get("format")
+    if asked is None or asked == "":
+        return None
+    if asked == "json":
+        return {}
+    if not isinstance(asked, Mapping):
+        raise InvalidRequest(f"the response format is {_shown(asked)}", fix="'json' or a JSON Schema object")
+    if asked.get("type") == "text":
+        return None
+    if asked.get("type") == "json_object":
+        return {}
+    if asked.get("type") == "json_schema":
+        inner = asked.get("json_schema")
+        schema = inner.get("schema") if isinstance(inner, Mapping) else asked.get("schema")
+        if not isinstance(schema, Mapping):
+            raise InvalidRequest("the response format has no schema", fix="put a JSON Schema under json_schema.schema")
+        return schema
+    return asked
+
+
+def _session(body: Mapping[str, Any]) -> str | None:
+    metadata = body.get("metadata")
+    session = body.get("session") or (metadata.get("session") if isinstance(metadata, Mapping) else None)
+    return str(session) if session else None
+
+
+def _number(body: Mapping[str, Any], *keys: str) -> float | None:
+    for key in keys:
+        value = body.get(key)
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise InvalidRequest(f"{key} is {_shown(value)}, not a number", fix=f"send {key} as a number, or leave it out")
+        return float(value)
+    return None
+
+
+def _count(body: Mapping[str, Any], *keys: str) -> int | None:
+    value = _number(body, *keys)
+    if value is not None and value < 1:
+        raise InvalidRequest(f"{keys[0]} is {value:g}", fix=f"send {keys[0]} as 1 or more")
+    return None if value is None else int(value)
+
+
+def _wishes(body: Mapping[str, Any]) -> Wishes:
+    options = body.get("options")
+    merged = {**body, **options} if isinstance(options, Mapping) else body
+    if isinstance(options, Mapping) and options.get("num_predict") in (-1, -2):  # Ollama's "no limit"
+        merged = {key: value for key, value in merged.items() if key != "num_predict"}
+    thinking, budget = _thinking_wish(merged)
+    model = body.get("model")
+    stop = merged.get("stop") or merged.get("stop_sequences") or ()
+    seed = _number(merged, "seed")
+    return Wishes(
+        model=None if model is None or str(model).partition(":")[0] == "auto" else str(model),
+        thinking=thinking,
+        thinking_budget_tokens=budget,
+        max_output_tokens=_count(merged, "max_tokens", "max_completion_tokens", "max_output_tokens", "num_predict"),
+        max_latency_s=_number(merged, "max_latency_s"),
+        temperature=_number(merged, "temperature"),
+        top_p=_number(merged, "top_p"),
+        seed=None if seed is None else int(seed),
+        stop=(stop,) if isinstance(stop, str) else tuple(str(s) for s in stop),
+    )
+
+
+def _thinking_wish(body: Mapping[str, Any]) -> tuple[bool | None, int | None]:
+    """(on or off, budget) from `think`, `enable_thinking`, `chat_template_kwargs`, `reasoning_effort` or Anthropic's `thinking`."""
+    kwargs = body.get("chat_template_kwargs")
+    flag = body.get("think", body.get("enable_thinking"))
+    if flag is None and isinstance(kwargs, Mapping):
+        flag = kwargs.get("enable_thinking")
+    budget = _number(body, "thinking_budget", "thinking_budget_tokens", "thinking_token_budget")
+    anthropic = body.get("thinking")
+    if isinstance(anthropic, Mapping):
+        flag = anthropic.get("type") == "enabled"
+        budget = _number(anthropic, "budget_tokens") if flag else budget
+    effort = body.get("reasoning_effort")
+    if flag is None and isinstance(effort, str):
+        flag = effort not in ("none", "minimal")
+    if budget is not None and budget <= 0:
+        return False, None
+    if isinstance(flag, str):  # Ollama's levels
+        flag = flag.lower() not in ("false", "none", "off")
+    return (None if flag is None else bool(flag)), (None if budget is None else int(budget))
+
+
+def _from_langchain(message: Any) -> dict[str, Any]:
+    """A LangChain message as a mapping: `type` is its role, reasoning lies in `additional_kwargs`."""
+    extra = getattr(message, "additional_kwargs", {}) or {}
+    role = getattr(message, "role", message.type) if message.type == "chat" else message.type
+    return {
+        "role": role,
+        "content": message.content,
+        "tool_calls": getattr(message, "tool_calls", None),
+        "tool_call_id": getattr(message, "tool_call_id", None),
+        "name": message.name if isinstance(getattr(message, "name", None), str) else None,
+        "reasoning_content": extra.get("reasoning_content"),
+    }

@@ -1,0 +1,36 @@
+"""What every test gets: no sockets, a home of its own, the repository's folders at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytest_socket import disable_socket, enable_socket, socket_allow_hosts
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _no_sockets_unless_marked(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Any socket fails the test at once; `@pytest.mark.loopback` allows this computer only."""
+    if request.node.get_closest_marker("loopback"):
+        socket_allow_hosts(["127.0.0.1", "::1"], allow_unix_socket=True)
+    else:
+        disable_socket(allow_unix_socket=True)  # an asyncio loop needs its socket pair
+    yield
+    enable_socket()
+
+
+@pytest.fixture(autouse=True)
+def _home_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """User folders are empty, and no setting of the person who runs the tests leaks in."""
+    for variable in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path / variable.lower()))
+    for variable in ("OLLAMA_HOST", "OPENAI_API_KEY", "QWEN_ROUTER_ENDPOINTS", "QWEN_ROUTER_POLICY"):
+        monkeypatch.delenv(variable, raising=False)
+
+
+@pytest.fixture
+def repository() -> Path:
+    return REPOSITORY
