@@ -9,6 +9,7 @@ decoded. Nothing here classifies, counts tokens or touches a model; user text is
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
@@ -328,7 +329,7 @@ def _number(body: Mapping[str, Any], *keys: str) -> float | None:
         value = body.get(key)
         if value is None:
             continue
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise InvalidRequest(f"{key} is {_shown(value)}, not a number", fix=f"send {key} as a number, or leave it out")
         return float(value)
     return None
@@ -348,7 +349,7 @@ def _wishes(body: Mapping[str, Any]) -> Wishes:
         merged = {key: value for key, value in merged.items() if key != "num_predict"}
     thinking, budget = _thinking_wish(merged)
     model = body.get("model")
-    stop = merged.get("stop") or merged.get("stop_sequences") or ()
+    stop = merged.get("stop") or merged.get("stop_sequences")
     seed = _number(merged, "seed")
     return Wishes(
         model=None if model is None or str(model).partition(":")[0] == "auto" else str(model),
@@ -359,7 +360,7 @@ def _wishes(body: Mapping[str, Any]) -> Wishes:
         temperature=_number(merged, "temperature"),
         top_p=_number(merged, "top_p"),
         seed=None if seed is None else int(seed),
-        stop=(stop,) if isinstance(stop, str) else tuple(str(s) for s in stop),
+        stop=(stop,) if isinstance(stop, str) else tuple(str(s) for s in _list(stop, where="stop")),
     )
 
 

@@ -38,6 +38,11 @@ ARGUMENT_WORDS = (
     "The expression, for example 12 * (3 + 4).", "What to work out.", "expression", "The number to convert.", "Unit",
     "Arithmetic expression.", "The unit to convert from.", "The unit to convert to.", "A unit such as km.", "The value.",
 )  # fmt: skip
+MORE_WORDS = (
+    "Use it whenever a question needs it.", "Numbers, brackets, + - * / and ** are understood; anything else is an error.",
+    "Returns the result as a number.", "Both units must be of the same kind.", "Example: 3 km in m is 3000 m.",
+    "Never guess a result that this tool can give.", "The answer is exact.", "Fails with an error that says what was wrong.",
+)  # fmt: skip
 OTHER_TOOLS = (
     ("get_weather", "Get the weather of a city.", {"city": "string"}),
     ("web_search", "Search the web.", {"query": "string"}),
@@ -59,6 +64,8 @@ def described_tool(rng: random.Random, name: str, words: str, arguments: dict[st
     parameters: dict[str, Any] = {"type": "object", "properties": properties, "required": list(arguments)}
     if sort_of_order < 0.5:
         parameters = {"properties": properties, "required": list(arguments), "type": "object"}
+    if rng.random() < 0.2:
+        words = " ".join([words, *rng.sample(MORE_WORDS, rng.randint(1, 3))])
     function = {"name": name, "description": words, "parameters": parameters}
     if sort_of_order > 0.85:
         function = dict(sorted(function.items()))
@@ -71,7 +78,7 @@ def listing(rng: random.Random, wanted: str | None) -> tuple[dict[str, Any], ...
         "calculator": (rng.choice(CALCULATOR_WORDS), {"expression": "string"}),
         "convert_units": (rng.choice(CONVERT_WORDS), {"value": "number", "from_unit": "string", "to_unit": "string"}),
     }
-    names = [name for name in ours if name == wanted or rng.random() < 0.4]
+    names = [name for name in ours if name == wanted or rng.random() < 0.3]
     tools = [described_tool(rng, name, *ours[name]) for name in names]
     if not tools or rng.random() < 0.08:
         tools.append(described_tool(rng, *rng.choice(OTHER_TOOLS)))

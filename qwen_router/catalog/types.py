@@ -16,7 +16,7 @@ from qwen_router.request import Modality
 
 ThinkingBehaviour = Literal["none", "never", "toggle", "always"]
 ModelKind = Literal["chat", "embedding", "reranker"]
-ScoreMode = Literal["thinking", "non-thinking", "always-thinking", "none", "n/a"]
+ScoreMode = Literal["thinking", "non-thinking", "always-thinking", "none", "n/a", "unstated"]
 
 
 class Frozen(BaseModel):
@@ -74,6 +74,7 @@ class Thinking(Frozen):
     default_on: bool
     soft_switch: bool = False
     efforts: tuple[str, ...] = ()
+    default_effort: str | None = None
     preserve_thinking: Literal["unsupported", "default_off", "default_on"] = "unsupported"
 
 
@@ -96,7 +97,7 @@ class SamplingSets(Frozen):
 
 
 class Score(Frozen):
-    """One published score. Two versions of one benchmark are two benchmarks."""
+    """One published score. Two versions of one benchmark are two benchmarks; `unstated` is a mode that the source left out."""
 
     benchmark: str
     score: float
@@ -106,12 +107,17 @@ class Score(Frozen):
 
 
 class Model(Frozen):
-    """One checkpoint of the catalog. `sources` say where the row comes from, `unverified` which fields no file confirmed."""
+    """One checkpoint of the catalog. `sources` say where the row comes from, `unverified` which fields no file confirmed.
+
+    `total_params` counts every parameter once (a tied output head is the embedding), vision tower and MTP layers included.
+    `active_params` is absent for dense models, where all are active. `release_date` has no day where none was published.
+    `demo` marks the model that this project trains to show itself off; it is never advice.
+    """
 
     id: str = Field(pattern=r"^[\w.-]+/[\w.-]+$")
     family: str
     kind: ModelKind = "chat"
-    release_date: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
+    release_date: str = Field(pattern=r"^\d{4}-\d{2}(-\d{2})?$")
     licence: str
     commercial_use: bool | None = None
     modalities: tuple[Modality, ...]
@@ -129,3 +135,9 @@ class Model(Frozen):
     sources: tuple[str, ...] = Field(min_length=1)
     checked_on: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
     unverified: tuple[str, ...] = ()
+    demo: bool = False
+
+    @property
+    def short_name(self) -> str:
+        """The id without its organisation: `Qwen3-8B`."""
+        return self.id.rpartition("/")[2]

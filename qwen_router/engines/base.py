@@ -66,12 +66,17 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Token counts as the engine reports them; None where it does not say."""
+    """Token counts as the engine reports them; None where it does not say.
+
+    Engines that count thinking and answer together are common: `split_estimated` says that the sum of the two is theirs
+    and the split is ours.
+    """
 
     prompt_tokens: int | None = None
     reasoning_tokens: int | None = None
     answer_tokens: int | None = None
     cached_tokens: int | None = None
+    split_estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

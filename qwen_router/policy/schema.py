@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from qwen_router.catalog.types import Frozen
 from qwen_router.hardware.machine import EngineName
@@ -17,6 +17,10 @@ from qwen_router.profile.types import Domain
 from qwen_router.request import Modality
 
 Share = Annotated[float, Field(ge=0, le=1)]
+# YAML reads a bare `on` and `off` as booleans.
+_FromYaml = BeforeValidator(lambda value: ("on" if value else "off") if isinstance(value, bool) else value)
+OnOff = Annotated[Literal["on", "off"], _FromYaml]
+Mode = Annotated[Literal["auto", "off", "on"], _FromYaml]
 Measure = Literal["latency", "memory", "cost", "energy"]
 
 
@@ -35,7 +39,7 @@ class Objective(Frozen):
 class ThinkingControl(Frozen):
     """`auto` lets the prediction choose, `off` and `on` forbid the other; `min_depth` is the depth below which it stays off."""
 
-    mode: Literal["auto", "off", "on"] = "auto"
+    mode: Mode = "auto"
     min_depth: Share = 0.15
     budgets_tokens: tuple[Annotated[int, Field(gt=0)], ...] = Field(default=(1024, 4096, 16384), min_length=1)
 
@@ -84,7 +88,7 @@ class Then(Frozen):
 
     only_models: tuple[str, ...] = ()
     never_models: tuple[str, ...] = ()
-    thinking: Literal["on", "off"] | None = None
+    thinking: OnOff | None = None
     quality_slack: Share | None = None
 
 

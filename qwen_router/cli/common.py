@@ -1,0 +1,138 @@
+"""What several commands share: reading text from arguments, files and standard input, and making a router from options.
+
+    qwen-router route --machine rtx-4090 "Write a haiku"
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from qwen_router.errors import InvalidRequest, UnknownName
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from qwen_router.policy import Policy
+    from qwen_router.request import Request
+    from qwen_router.router import Router
+
+OBJECTIVES = ("quality", "balanced", "fast", "cheap")
+
+PolicyOption = Annotated[str | None, typer.Option("--policy", "-p", help="Policy by name or YAML file (default: balanced).")]
+ObjectiveOption = Annotated[str | None, typer.Option("--objective", help=f"Objective of that policy: {', '.join(OBJECTIVES)}.")]
+MachineOption = Annotated[str | None, typer.Option("--machine", "-m", help="Plan for another machine: rtx-4090, 4xh100-80, FILE.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+FilesOption = Annotated[list[Path] | None, typer.Option("--attach", "-a", help="Attach an image, audio or other file.")]
+
+
+def read_text(words: list[str] | None) -> str:
+    """The request's text from the arguments, or from standard input when there are none (or `-`)."""
+    if words and words != ["-"]:
+        text = " ".join(words)
+        if any("\ud800" <= char <= "\udfff" for char in text):  # bytes that are not UTF-8 come in as surrogates
+            raise InvalidRequest("the text is not UTF-8", fix="save it to a UTF-8 file and pass it on standard input")
+        return text
+    if sys.stdin.isatty():
+        raise InvalidRequest("there is no text", fix='qwen-router route "your question", or pipe a file in')
+    raw = sys.stdin.buffer.read()
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(
+            f"standard input is not UTF-8: byte {raw[error.start]:#04x} at {error.start}", fix="convert it: iconv -f LATIN1 -t UTF-8"
+        ) from error
+
+
+def read_request(words: list[str] | None, attachments: list[Path] | None) -> Request:
+    """One user turn from arguments. Raises `InvalidRequest` when there is neither text nor attachment."""
+    from qwen_router.media import Attachment
+    from qwen_router.request import Message, Request
+
+    files = tuple(Attachment.from_file(path) for path in attachments or ())
+    text = "" if files and not words else read_text(words)
+    if not text.strip() and not files:
+        raise InvalidRequest("the text is empty", fix='qwen-router route "your question"')
+    return Request(messages=(Message(role="user", text=text, attachments=files),))
+
+
+def router_from(
+    *, policy: str | None = None, objective: str | None = None, machine: str | None = None, candidates: str | None = None, engine: str | None = None
+) -> Router:
+    """A router as the options ask for it."""
+    from qwen_router.router import Router
+    from qwen_router.settings import Settings
+
+    settings = Settings.from_environment()
+    chosen = _policy(policy or settings.policy, objective)
+    names = tuple(name for name in (candidates or "").split(",") if name.strip())
+    engines = None
+    if engine is not None:
+        from qwen_router.engines.configured import configured_engines
+
+        offered = configured_engines(settings)
+        engines = tuple(e for e in offered if e.name == engine)
+        if not engines:
+            raise UnknownName.among(engine, [e.name for e in offered], kind="engine")
+    return Router(policy=chosen, machine=machine, candidates=names, settings=settings, engines=engines)
+
+
+def _policy(name: str, objective: str | None) -> Policy:
+    from qwen_router.policy import Policy
+
+    policy = Policy.load(name)
+    if objective is None:
+        return policy
+    if objective not in OBJECTIVES:
+        raise UnknownName.among(objective, OBJECTIVES, kind="objective")
+    return policy.model_copy(update={"objective": Policy.load(objective).objective})
+
+
+def print_json(value: object) -> None:
+    import json
+
+    typer.echo(json.dumps(value, ensure_ascii=False))
+
+
+def console() -> Console:
+    """Where tables go: standard output, plain when it is no terminal."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=False)
+
+
+@contextmanager
+def progress(total: int | None, what: str) -> Iterator[Any]:
+    """A progress bar on stderr when that is a terminal; otherwise nothing. Yields `advance(count)`."""
+    if not sys.stderr.isatty():
+        yield lambda count: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda count: bar.advance(task, count)
+
+
+@contextmanager
+def open_lines(path: str) -> Iterator[IO[bytes]]:
+    """The lines of a file, of a gzip file, or of standard input (`-`)."""
+    if path == "-":
+        yield sys.stdin.buffer
+        return
+    import gzip
+
+    try:
+        with gzip.open(path) if path.endswith(".gz") else open(path, "rb") as file:
+            yield file  # type: ignore[misc]
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        raise InvalidRequest(f"cannot read {path!r}: {error.strerror}", fix="check the path") from error
+    except (gzip.BadGzipFile, EOFError) as error:
+        raise InvalidRequest(f"{path!r} is a damaged gzip file: {error}", fix="unpack it by hand and look") from error

@@ -1,0 +1,82 @@
+"""`doctor`: what was looked for, what was found, and what to do about the rest.
+
+    qwen-router doctor
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+import typer
+
+from qwen_router.cli.common import JsonOption, print_json
+from qwen_router.errors import RouterError
+
+EXTRAS = {
+    "llamacpp": "xllamacpp",
+    "transformers": "transformers",
+    "langchain": "langchain",
+    "service": "starlette",
+    "tools": "pint",
+}
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("doctor")(doctor)
+
+
+def doctor(as_json: JsonOption = False) -> None:
+    """Check the catalog, the machine, the engines and the extras; each line says what to do when something is missing."""
+    checks = [*_own_checks(), *_engine_checks(), *_extra_checks()]
+    if as_json:
+        print_json([{"check": name, "ok": ok, "found": found} for name, ok, found in checks])
+        return
+    for name, ok, found in checks:
+        typer.echo(f"{'ok  ' if ok else 'no  '} {name:<22} {found}")
+
+
+def _own_checks() -> list[tuple[str, bool, str]]:
+    """Catalog, policies, machine and demonstration model: what must be there always."""
+    from qwen_router.catalog import Catalog
+    from qwen_router.demo import demo_gguf
+    from qwen_router.hardware import detect
+    from qwen_router.policy import Policy, policy_names
+
+    checks = [("catalog", True, f"{len(Catalog.load().models)} models")]
+    for name in policy_names():
+        try:
+            Policy.load(name)
+            checks.append((f"policy {name}", True, "valid"))
+        except RouterError as error:
+            checks.append((f"policy {name}", False, str(error)))
+    machine = detect()
+    checks.append(("machine", True, machine.summary()))
+    checks += [("machine note", False, note) for note in machine.notes]
+    present = demo_gguf().is_file()
+    checks.append(("demonstration model", present, "qwen3-nano" if present else "missing: reinstall qwen-router"))
+    return checks
+
+
+def _engine_checks() -> list[tuple[str, bool, str]]:
+    """Each engine and what it serves."""
+    from qwen_router.engines.configured import configured_engines
+
+    checks = []
+    for engine in configured_engines():
+        label = f"engine {engine.name}"
+        try:
+            builds = engine.installed()
+        except RouterError as error:
+            checks.append((label, False, f"{error.problem}; {error.fix}"))
+            continue
+        names = ", ".join(f"{b.name}{' (loaded)' if b.resident else ''}{'' if b.model_id else ' (unknown)'}" for b in builds)
+        checks.append((label, bool(builds), names or "answers, but has no model: `ollama pull qwen3:4b` gets one"))
+        engine.close()
+    return checks
+
+
+def _extra_checks() -> list[tuple[str, bool, str]]:
+    return [
+        (f"extra {extra}", find_spec(module) is not None, "installed" if find_spec(module) else f'pip install "qwen-router[{extra}]"')
+        for extra, module in EXTRAS.items()
+    ]

@@ -1,0 +1,229 @@
+"""`classify` and `route`: what a request needs, and who should answer it. Nothing is run.
+
+    qwen-router route --explain "Solve x^2 - 5x + 6 = 0"
+    qwen-router route --jsonl requests.jsonl > decisions.jsonl
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import IO, TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from qwen_router.cli.common import (
+    FilesOption,
+    JsonOption,
+    MachineOption,
+    ObjectiveOption,
+    PolicyOption,
+    console,
+    open_lines,
+    print_json,
+    progress,
+    read_request,
+    router_from,
+)
+from qwen_router.errors import InvalidRequest, RouterError
+
+if TYPE_CHECKING:
+    from qwen_router.decide import Decision
+    from qwen_router.profile.types import Profile
+    from qwen_router.request import Request
+
+BATCH_LINES = 256
+Words = Annotated[list[str] | None, typer.Argument(help="The request; standard input when left out.", show_default=False)]
+Jsonl = Annotated[
+    str | None,
+    typer.Option("--jsonl", help='Read requests, one JSON object a line ({"id", "text"} or {"id", "messages"}); - is standard input.'),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("classify")(classify)
+    app.command("route")(route)
+
+
+def classify(words: Words = None, jsonl: Jsonl = None, attach: FilesOption = None, as_json: JsonOption = False) -> None:
+    """Say what a request needs: domain, depth, difficulty, language, modalities, tokens."""
+    from qwen_router.profile import inspect, inspect_many, profile_line
+
+    if jsonl is not None:
+        _run_lines(jsonl, lambda requests: [profile_line(p) for p in inspect_many(requests)], what="classifying")
+        return
+    profile = inspect(read_request(words, attach))
+    if as_json:
+        print_json(profile_line(profile))
+    else:
+        _print_profile(profile)
+
+
+def route(
+    words: Words = None,
+    jsonl: Jsonl = None,
+    attach: FilesOption = None,
+    policy: PolicyOption = None,
+    objective: ObjectiveOption = None,
+    machine: MachineOption = None,
+    candidates: Annotated[str | None, typer.Option(help="Consider only these models, comma-separated.")] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Show the verdict on every candidate.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Decide which model should answer a request, how, and why."""
+    from qwen_router.profile import inspect_many
+
+    router = router_from(policy=policy, objective=objective, machine=machine, candidates=candidates)
+    if jsonl is not None:
+
+        def decide(requests: list[Request]) -> list[dict[str, Any]]:
+            profiles = inspect_many(requests)
+            return [
+                route_line(router.decide(request, profile, policy=router.policy))
+                for request, profile in zip(requests, profiles, strict=True)
+            ]
+
+        _run_lines(jsonl, decide, what="routing")
+        return
+    decision = router.route(read_request(words, attach))
+    if as_json:
+        print_json(route_line(decision))
+    else:
+        _print_decision(decision, every=explain)
+    if decision.chosen is None:
+        raise typer.Exit(3)
+
+
+def route_line(decision: Decision) -> dict[str, Any]:
+    """The decision with its profile, as DESIGN's route line has it."""
+    from qwen_router.decide import decision_line
+    from qwen_router.profile import profile_line
+
+    return {**decision_line(decision), "profile": profile_line(decision.profile)}
+
+
+# ── lines of JSON ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _run_lines(path: str, work: Callable[[list[Request]], list[dict[str, Any]]], *, what: str) -> None:
+    """One JSON object out for each line in, in order; a broken line gives its error and the run goes on."""
+    total = _line_count(path)
+    with open_lines(path) as lines, progress(total, what) as advance:
+        for batch in _batches(lines):
+            parsed = [_parse(raw, number) for number, raw in batch]
+            good = [request for _, request in parsed if not isinstance(request, RouterError)]
+            results = iter(_guarded(work, good))
+            for line_id, request in parsed:
+                result = {"error": str(request)} if isinstance(request, RouterError) else next(results)
+                typer.echo(json.dumps({"id": line_id, **result}, ensure_ascii=True))
+            advance(len(batch))
+
+
+def _guarded(work: Callable[[list[Request]], list[dict[str, Any]]], requests: list[Request]) -> list[dict[str, Any]]:
+    """The batch's results; when one request of it is refused, each on its own, so that only that one fails."""
+    try:
+        return work(requests)
+    except RouterError as error:
+        if len(requests) == 1:
+            return [{"error": str(error)}]
+        return [_guarded(work, [request])[0] for request in requests]
+
+
+def _batches(lines: IO[bytes]) -> Iterator[list[tuple[int, bytes]]]:
+    numbered = ((number, raw) for number, raw in enumerate(lines, 1) if raw.strip())
+    while batch := list(islice(numbered, BATCH_LINES)):
+        yield batch
+
+
+def _line_count(path: str) -> int | None:
+    """Lines of a plain file, for the progress bar; unknown for pipes and gzip files."""
+    import sys
+
+    if path == "-" or path.endswith(".gz") or not sys.stderr.isatty():
+        return None
+    with open_lines(path) as lines:
+        return sum(1 for raw in lines if raw.strip())
+
+
+def _parse(raw: bytes, number: int) -> tuple[Any, Request | RouterError]:
+    """(id, request or the error); a line without an id is known by its number."""
+    from qwen_router.request import Request
+
+    line_id: Any = None
+    try:
+        try:
+            item = json.loads(raw.decode("utf-8"))
+        except UnicodeDecodeError as error:
+            raise InvalidRequest(f"line {number} is not UTF-8 at byte {error.start}", fix="convert the file to UTF-8") from error
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise InvalidRequest(f"line {number} is not JSON: {error}", fix="one JSON object a line") from error
+        if not isinstance(item, dict):
+            raise InvalidRequest(f"line {number} is no JSON object", fix='{"id": 1, "text": "..."}')
+        line_id = item.get("id", number)
+        if "text" not in item and "messages" not in item:
+            raise InvalidRequest(f"line {number} has neither 'text' nor 'messages'", fix='{"id": 1, "text": "..."}')
+        body = {"messages": item["messages"], "tools": item.get("tools")} if "messages" in item else {"text": item["text"], "tools": item.get("tools")}
+        return line_id, Request.of(_without_foreign_tools(body))
+    except RouterError as error:
+        return line_id, error
+
+
+def _without_foreign_tools(body: dict[str, Any]) -> dict[str, Any]:
+    """Data sets use `tools` for flags and names as well; only declarations are taken."""
+    tools = body["tools"]
+    if isinstance(tools, list) and all(isinstance(tool, dict) for tool in tools):
+        return body
+    return {key: value for key, value in body.items() if key != "tools"}
+
+
+# ── for people ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _print_profile(profile: Profile) -> None:
+    shares = sorted(profile.domains.items(), key=lambda item: -item[1])[:3]
+    console().print(
+        f"domain       {profile.domain} ({', '.join(f'{d} {p:.2f}' for d, p in shares)})"
+        + (f"  unsure: {profile.reason or 'below the threshold'}" if profile.abstained else "")
+        + f"\ndepth        {profile.depth:.2f}    difficulty {profile.difficulty:.2f}"
+        f"\nlanguage     {profile.language} (answer in {', '.join(profile.output_languages) or 'any'})"
+        f"\nmodalities   {', '.join(profile.modalities)}"
+        f"\ntokens       {profile.input_tokens} in, about {profile.output_tokens} out",
+        markup=False,
+    )
+
+
+def _print_decision(decision: Decision, *, every: bool) -> None:
+    out = console()
+    chosen = decision.chosen
+    if chosen is None:
+        out.print(f"nothing fits: {decision.reason}", markup=False)
+    else:
+        first = "below 0.1" if chosen.first_token_s < 0.1 else f"{chosen.first_token_s:.1f}"
+        out.print(
+            f"model      {chosen.build.model.id} ({chosen.build.quant}) on {chosen.build.engine}\n"
+            f"thinking   {f'on, at most {chosen.budget_tokens} tokens' if chosen.thinking else 'off'}\n"
+            f"context    {chosen.context_tokens} tokens\n"
+            f"predicted  quality {chosen.quality:.2f} +/- {chosen.quality_sd:.2f}, first token {first} s, "
+            f"whole {chosen.total_s:.1f} s, {chosen.memory_mib / 1024:.1f} GiB\n"
+            f"reason     {decision.reason}\n"
+            f"fallbacks  {', '.join(c.label for c in decision.fallbacks) or 'none'}",
+            markup=False,
+        )
+        if not chosen.build.installed and chosen.build.how_to_get:
+            out.print(f"get it     {chosen.build.how_to_get}", markup=False)
+    if every:
+        _print_verdicts(decision)
+
+
+def _print_verdicts(decision: Decision) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for name, justify in (("fate", "left"), ("candidate", "left"), ("quality", "right"), ("seconds", "right"), ("GiB", "right"), ("reason", "left")):
+        table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
+    for verdict in decision.verdicts():
+        c = verdict.candidate
+        reason = "the decision above" if verdict.fate == "chosen" else verdict.reason
+        table.add_row(verdict.fate, c.label, f"{c.quality:.2f}", f"{c.total_s:.1f}", f"{c.memory_mib / 1024:.1f}", reason)
+    console().print(table)

@@ -1,0 +1,241 @@
+"""Every way to answer on one machine, as columns: builds crossed with thinking modes, budgets and context sizes.
+
+A table is made once for a catalog, a machine and a policy, and read for every request: what depends on the request is left
+to `decide.py`. Memory and speed come from `hardware/`, abilities from `ability.py`.
+
+    python -c "from qwen_router import Router; print(len(Router().table('balanced')))"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+import numpy as np
+import numpy.typing as npt
+
+from qwen_router.catalog import Catalog, Model
+from qwen_router.catalog.quants import quant, quant_of_tag
+from qwen_router.decide.ability import AbilityTable
+from qwen_router.hardware.machine import EngineName, Machine, ServedBuild
+from qwen_router.hardware.memory import memory_line
+from qwen_router.hardware.speed import placed_speed
+from qwen_router.policy import Policy
+from qwen_router.request import MODALITIES
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """A model at one quantisation behind one engine endpoint.
+
+    `name` is what the engine calls it (or would). `installed` is False in advice; then `how_to_get` is the command.
+    """
+
+    model: Model
+    quant: str
+    engine: EngineName
+    endpoint: str
+    name: str
+    installed: bool
+    resident: bool = False
+    resident_context_tokens: int | None = None
+    how_to_get: str | None = None
+
+    def answers_to(self, name: str) -> bool:
+        """Whether a person who writes `name` means this build."""
+        wanted = name.lower()
+        return wanted in (self.name.lower(), self.model.id.lower(), self.model.id.rpartition("/")[2].lower())
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateTable:
+    """Builds (rows b), context buckets (columns k) and candidates (rows n), each column by its name.
+
+    `context_tokens`, `total_mib`, `decode_tps`, `prefill_tps` are [b, k]; where a build does not fit, `fits` is False and the
+    speeds are 0. `ability_on`, `ability_off` are means in logits [n, domain], `ability_sd` likewise; `vision_*` are [n].
+    """
+
+    machine: Machine
+    policy: Policy
+    builds: tuple[Build, ...]
+    context_tokens: Ints
+    total_mib: Floats
+    fits: Bools
+    free_mib: Floats
+    decode_tps: Floats
+    prefill_tps: Floats
+    load_s: Floats
+    power_w: Floats
+    takes: Bools
+    has_tools: Bools
+    commercial: Bools
+    scored: Bools
+    rule_refuses: Bools
+    tie_rank: Ints
+    build_of: Ints
+    thinks: Bools
+    budget_tokens: Ints
+    ability: Floats
+    ability_floor: Floats
+    ability_sd: Floats
+    vision: Floats
+    vision_floor: Floats
+    vision_sd: Floats
+    reference: Floats
+
+    def __len__(self) -> int:
+        return len(self.build_of)
+
+
+# An always-thinking model cut before its first thought: nobody has published such a score. A stated prior, in logits,
+# about what toggling models lose on average between their two modes.
+CUT_THOUGHT_LOGITS = 1.5
+
+
+def advised_builds(catalog: Catalog, policy: Policy) -> tuple[Build, ...]:
+    """Every chat model of the catalog at every quantisation that the policy considers, whether installed or not."""
+    builds = []
+    for model in catalog.models:
+        if model.kind != "chat" or model.demo or model.architecture is None:
+            continue
+        for name in policy.quants:
+            builds.append(_advised(model, quant(name).name))
+    return tuple(builds)
+
+
+def _advised(model: Model, quant_name: str) -> Build:
+    """The engine that a newcomer would use for it: Ollama where a tag is known, transformers unquantised, else llama.cpp."""
+    tag = next((tag for tag in model.ollama_tags if quant_of_tag(tag) == quant_name), None)
+    if tag is not None:
+        return Build(model, quant_name, "ollama", "", tag, installed=False, how_to_get=f"ollama pull {tag}")
+    short = model.id.rpartition("/")[2]
+    if quant_name in ("bf16", "f16"):
+        return Build(model, quant_name, "transformers", "", short, installed=False, how_to_get=f"hf download {model.id}")
+    how = f"find a {quant_name} GGUF of {model.id}"
+    return Build(model, quant_name, "llamacpp", "", short, installed=False, how_to_get=how)
+
+
+def served_builds(catalog: Catalog, served: Sequence[ServedBuild]) -> tuple[Build, ...]:
+    """The builds that engines report, joined with the catalog; those that it does not know are left to the caller."""
+    builds = []
+    for item in served:
+        if item.model_id is None:
+            continue
+        model = catalog.get(item.model_id)
+        builds.append(
+            Build(
+                model=model,
+                quant=item.quant or "q4_K_M",
+                engine=item.engine,
+                endpoint=item.endpoint,
+                name=item.name,
+                installed=True,
+                resident=item.resident,
+                resident_context_tokens=item.context_tokens if item.resident else None,
+            )
+        )
+    return tuple(builds)
+
+
+def candidate_table(
+    builds: Sequence[Build], machine: Machine, policy: Policy, *, abilities: AbilityTable | None = None
+) -> CandidateTable:
+    """Cross `builds` with thinking modes, budgets and the policy's context buckets on `machine`."""
+    builds = tuple(builds)
+    abilities = abilities or AbilityTable.load()
+    modes = [(b, thinks, budget) for b, build in enumerate(builds) for thinks, budget in _modes(build.model, policy)]
+    build_of = np.array([mode[0] for mode in modes], dtype=np.int64)
+    thinks = np.array([mode[1] for mode in modes], dtype=np.bool_)
+    keys = [(builds[b].model.id, on) for b, on, _ in modes]
+    penalty = np.array([abilities.quant_penalty(builds[b].quant) for b, _, _ in modes])[:, None]
+    ability, ability_sd = abilities.arrays(keys)
+    vision, vision_sd = abilities.vision(keys)
+    floor_keys = [(builds[b].model.id, on and builds[b].model.thinking.behaviour == "always") for b, on, _ in modes]
+    floor, _ = abilities.arrays(floor_keys)
+    vision_floor, _ = abilities.vision(floor_keys)
+    cut = np.array([on and builds[b].model.thinking.behaviour == "always" for b, on, _ in modes]) * CUT_THOUGHT_LOGITS
+    columns = _physical(builds, machine, policy)
+    order = sorted(range(len(modes)), key=lambda i: (builds[modes[i][0]].model.id, builds[modes[i][0]].quant, modes[i][2]))
+    tie_rank = np.empty(len(modes), dtype=np.int64)
+    tie_rank[order] = np.arange(len(modes))
+    return CandidateTable(
+        machine=machine,
+        policy=policy,
+        builds=builds,
+        **columns,
+        takes=np.array([[m in b.model.modalities for m in MODALITIES] for b in builds], dtype=np.bool_).reshape(-1, len(MODALITIES)),
+        has_tools=np.array([b.model.tools is not False for b in builds], dtype=np.bool_),
+        commercial=np.array([b.model.commercial_use is True for b in builds], dtype=np.bool_),
+        scored=np.array([bool(b.model.scores) for b in builds], dtype=np.bool_),
+        rule_refuses=_rule_refusals(builds, policy),
+        tie_rank=tie_rank,
+        build_of=build_of,
+        thinks=thinks,
+        budget_tokens=np.array([mode[2] for mode in modes], dtype=np.int64),
+        ability=ability - penalty,
+        ability_floor=np.minimum(floor - penalty - cut[:, None], ability - penalty),
+        ability_sd=ability_sd,
+        vision=vision - penalty[:, 0],
+        vision_floor=np.minimum(vision_floor - penalty[:, 0] - cut, vision - penalty[:, 0]),
+        vision_sd=vision_sd,
+        reference=abilities.reference,
+    )
+
+
+def _modes(model: Model, policy: Policy) -> list[tuple[bool, int]]:
+    """(thinks, budget) for each mode that this build can be in; a budget of 0 means off."""
+    on = [(True, budget) for budget in policy.thinking.budgets_tokens]
+    match model.thinking.behaviour:
+        case "always":
+            return on
+        case "toggle":
+            return [(False, 0), *on]
+        case _:
+            return [(False, 0)]
+
+
+def _physical(builds: tuple[Build, ...], machine: Machine, policy: Policy) -> dict[str, npt.NDArray[np.generic]]:
+    """Memory and speed of every build at every context bucket, cut at what the model was trained for."""
+    shape = (len(builds), len(policy.context.buckets_tokens))
+    native = np.array([b.model.context.native_tokens for b in builds], dtype=np.int64).reshape(-1, 1)
+    context = np.minimum(np.array(policy.context.buckets_tokens, dtype=np.int64), native).reshape(shape)
+    total, decode, prefill = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    fits = np.zeros(shape, dtype=np.bool_)
+    free, load, power = np.zeros(len(builds)), np.zeros(len(builds)), np.full(len(builds), np.nan)
+    for i, build in enumerate(builds):
+        line = memory_line(build.model, quant=build.quant, engine=build.engine)
+        total[i] = line.fixed_mib + line.per_token_mib * context[i]
+        speed = placed_speed(build.model, quant=build.quant, engine=build.engine, machine=machine, context_tokens=context[i], total_mib=total[i])
+        fits[i], decode[i], prefill[i] = speed.fits, speed.decode_tps, speed.prefill_tps
+        free[i], load[i] = speed.free_mib, speed.load_s
+        power[i] = np.nan if speed.power_w is None else speed.power_w
+    return {
+        "context_tokens": context,
+        "total_mib": total,
+        "fits": fits,
+        "free_mib": free,
+        "decode_tps": decode,
+        "prefill_tps": prefill,
+        "load_s": load,
+        "power_w": power,
+    }
+
+
+def _rule_refusals(builds: tuple[Build, ...], policy: Policy) -> Bools:
+    """[rule, build]: whether the rule, when it applies, refuses the build."""
+    refuses = np.zeros((len(policy.rules), len(builds)), dtype=np.bool_)
+    for r, rule in enumerate(policy.rules):
+        for b, build in enumerate(builds):
+            names = (build.model.id, build.model.id.rpartition("/")[2], build.name)
+            wanted = not rule.then.only_models or _any_match(names, rule.then.only_models)
+            refuses[r, b] = not wanted or _any_match(names, rule.then.never_models)
+    return refuses
+
+
+def _any_match(names: Sequence[str], patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name.lower(), pattern.lower()) for pattern in patterns for name in names)

@@ -1,0 +1,149 @@
+"""The decision: what was chosen, what became of every other candidate and why, what to try next.
+
+Verdicts are kept as columns and turned into words only when somebody reads them; `explain.py` renders them.
+
+    python -c "from qwen_router import Router; print(Router().route('What is 12 * 13?').reason)"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from qwen_router.catalog.types import Sampling
+from qwen_router.decide.candidates import Bools, Build, CandidateTable, Ints
+from qwen_router.decide.predict import Prediction
+from qwen_router.profile.types import Profile
+
+Scope = Literal["serving", "advice", "demo"]
+Fate = Literal["chosen", "possible", "refused"]
+Cause = Literal[
+    "possible",
+    "privacy",
+    "pin",
+    "modality",
+    "tools",
+    "rule",
+    "licence",
+    "thinking",
+    "depth",
+    "context",
+    "memory",
+    "memory_limit",
+    "first_token",
+    "latency",
+    "cost",
+    "quality",
+]
+CAUSES: tuple[Cause, ...] = Cause.__args__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One way to answer, with what was predicted for it. Seconds, MiB, tokens; None is unknown."""
+
+    build: Build
+    thinking: bool
+    budget_tokens: int
+    context_tokens: int
+    quality: float
+    quality_sd: float
+    first_token_s: float
+    total_s: float
+    load_s: float
+    memory_mib: float
+    energy_wh: float | None
+    cost_usd: float | None
+    thinking_tokens: float
+    scored: bool
+
+    @property
+    def label(self) -> str:
+        """`Qwen3-8B q4_K_M, thinking 4096` and the like."""
+        mode = f", thinking {self.budget_tokens}" if self.thinking else ""
+        return f"{self.build.model.id.rpartition('/')[2]} {self.build.quant}{mode}"
+
+    @property
+    def sampling(self) -> Sampling:
+        """The recommended set of the mode that was chosen; an empty one where the card names none."""
+        sets = self.build.model.sampling
+        return (sets.thinking if self.thinking else sets.non_thinking) or Sampling()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A candidate's fate and the reason in words."""
+
+    candidate: Candidate
+    fate: Fate
+    cause: Cause
+    reason: str
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The outcome for one request.
+
+    `chosen` is None when nothing can serve it; `reason` then says what would help. `fallbacks` are tried in order when the
+    engine of the chosen one fails before its first byte. `overrides` lists every wish that could not be kept.
+    """
+
+    id: str
+    chosen: Candidate | None
+    fallbacks: tuple[Candidate, ...]
+    reason: str
+    scope: Scope
+    profile: Profile
+    table: CandidateTable
+    prediction: Prediction
+    budgets: Ints
+    causes: Ints
+    order: Ints
+    best_quality: float
+    slack: float
+    answer_tokens: int
+    overrides: tuple[str, ...] = ()
+    elapsed_us: float = 0.0
+
+    def __len__(self) -> int:
+        return len(self.causes)
+
+    def candidate(self, index: int) -> Candidate:
+        return candidate_at(self.table, self.prediction, self.budgets, index)
+
+    def verdicts(self) -> Iterator[Verdict]:
+        """Every candidate's verdict, best first: the chosen one, the possible ones, then the refused ones."""
+        from qwen_router.decide.explain import verdict_at
+
+        refused = np.flatnonzero(self.causes != 0)
+        for index in (*self.order, *refused[np.argsort(self.table.tie_rank[refused], kind="stable")]):
+            yield verdict_at(self, int(index))
+
+    @property
+    def possible(self) -> Bools:
+        return self.causes == 0
+
+
+def candidate_at(table: CandidateTable, prediction: Prediction, budgets: Ints, index: int) -> Candidate:
+    """Read one row of the columns as a value."""
+    build = int(table.build_of[index])
+    energy = float(prediction.energy_wh[index])
+    return Candidate(
+        build=table.builds[build],
+        thinking=bool(table.thinks[index]),
+        budget_tokens=int(budgets[index]),
+        context_tokens=int(prediction.context_tokens[index]),
+        quality=float(prediction.quality[index]),
+        quality_sd=float(prediction.quality_sd[index]),
+        first_token_s=float(prediction.first_token_s[index]),
+        total_s=float(prediction.total_s[index]),
+        load_s=float(prediction.load_s[index]),
+        memory_mib=float(prediction.memory_mib[index]),
+        energy_wh=None if np.isnan(energy) else energy,
+        cost_usd=None,
+        thinking_tokens=float(prediction.thinking_tokens[index]),
+        scored=bool(table.scored[build]),
+    )

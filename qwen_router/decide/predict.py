@@ -1,0 +1,106 @@
+"""What each candidate would give and cost for one request: quality, seconds, memory, energy, as columns.
+
+Arithmetic over a `CandidateTable` and a `Profile`; nothing is chosen here. Every constant is a stated prior or has its source.
+
+    python -c "from qwen_router.decide.predict import thinking_need_tokens; print(thinking_need_tokens(0.5))"
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from qwen_router.decide.candidates import CandidateTable, Floats, Ints
+from qwen_router.profile.types import DOMAINS, Profile
+
+# How many tokens a Qwen thinks about a request, by depth: 150 at depth 0 rising to 12,000 at depth 1. A stated prior in the
+# range of the thinking-budget figure of the Qwen3 technical report (section 4.4), where olympiad maths still gains at 16K
+# to 32K and simple asks end after a few hundred; replaced by measured lengths as they come in.
+THINKING_TOKENS_AT_0 = 150.0
+THINKING_TOKENS_AT_1 = 12_000.0
+# The share of the gain from thinking that a budget buys is 1 - exp(-GAIN_RATE * budget / need): 86 % at budget = need.
+GAIN_RATE = 2.0
+# E[sigmoid(x)] for x ~ N(m, s^2) is close to sigmoid(m / sqrt(1 + pi s^2 / 8)): MacKay 1992, "The evidence framework applied to
+# classification networks", eq. 10.
+_PROBIT = np.pi / 8
+
+
+def thinking_need_tokens(depth: float) -> float:
+    """Expected length of an unlimited thought for a request of this depth (0..1), in tokens."""
+    return float(THINKING_TOKENS_AT_0 * (THINKING_TOKENS_AT_1 / THINKING_TOKENS_AT_0) ** depth)
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """Columns over the candidates. Seconds, MiB, watt-hours; `energy_wh` is NaN where the device's watts are unknown.
+
+    `bucket` is the context column that holds prompt, thinking and answer, or -1 when the model has none that large.
+    """
+
+    bucket: Ints
+    needed_tokens: Ints
+    context_tokens: Ints
+    memory_mib: Floats
+    quality: Floats
+    quality_sd: Floats
+    load_s: Floats
+    first_token_s: Floats
+    total_s: Floats
+    thinking_tokens: Floats
+    energy_wh: Floats
+
+
+def predict(table: CandidateTable, profile: Profile, *, budgets: Ints, answer_reserve_tokens: int) -> Prediction:
+    """Predict every candidate for `profile`; `budgets` are the thinking budgets to use (the table's, or the caller's wish)."""
+    of = table.build_of
+    needed = profile.input_tokens + budgets + answer_reserve_tokens
+    windows = table.context_tokens[of]
+    bucket = (windows < needed[:, None]).sum(axis=1)
+    too_long = bucket >= windows.shape[1]
+    at = np.minimum(bucket, windows.shape[1] - 1)
+    resident_window = np.array([b.resident_context_tokens or 0 for b in table.builds], dtype=np.int64)[of]
+    resident = resident_window >= needed
+    load = np.where(resident, 0.0, table.load_s[of])
+    need = thinking_need_tokens(profile.depth)
+    thought = np.where(table.thinks, need * -np.expm1(-budgets / need), 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        first = load + profile.input_tokens / table.prefill_tps[of, at]
+        total = first + (thought + min(profile.output_tokens, answer_reserve_tokens)) / table.decode_tps[of, at]
+    quality, quality_sd = _quality(table, profile, budgets, need)
+    return Prediction(
+        bucket=np.where(too_long, -1, at),
+        needed_tokens=needed,
+        context_tokens=np.where(resident, resident_window, windows[np.arange(len(of)), at]),
+        memory_mib=table.total_mib[of, at],
+        quality=quality,
+        quality_sd=quality_sd,
+        load_s=load,
+        first_token_s=first,
+        total_s=total,
+        thinking_tokens=thought,
+        energy_wh=table.power_w[of] * total / 3600,
+    )
+
+
+def _quality(table: CandidateTable, profile: Profile, budgets: Ints, need: float) -> tuple[Floats, Floats]:
+    """P(right) per candidate and its standard deviation.
+
+    Item-response form: sigmoid(ability - difficulty), with the difficulty placed so that a mid-size model, whose ability in
+    the domain is `table.reference`, fails with the profile's probability. Averaged over the domains' probabilities.
+    """
+    bought = np.where(table.thinks, -np.expm1(-GAIN_RATE * budgets / need), 1.0)
+    fail = min(max(profile.difficulty, 0.01), 0.99)
+    ease = np.log((1 - fail) / fail)
+    if any(modality in ("image", "video") for modality in profile.modalities):
+        logits = (table.vision_floor + (table.vision - table.vision_floor) * bought - table.reference.mean() + ease)[:, None]
+        spread, weights = table.vision_sd[:, None], np.ones(1)
+    else:
+        weights = np.array([profile.domains.get(domain, 0.0) for domain in DOMAINS])
+        kept = weights > 0.02
+        weights = weights[kept] / weights[kept].sum()
+        floor = table.ability_floor[:, kept]
+        logits = floor + (table.ability[:, kept] - floor) * bought[:, None] - table.reference[kept] + ease
+        spread = table.ability_sd[:, kept]
+    right = 1 / (1 + np.exp(-logits / np.sqrt(1 + _PROBIT * spread**2)))
+    return right @ weights, (right * (1 - right) * spread) @ weights

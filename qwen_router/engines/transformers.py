@@ -1,0 +1,334 @@
+"""Runs a checkpoint folder in this process with transformers and torch: `TransformersEngine`.
+
+Loads one model at a time from local files, renders its own chat template (`local_prompt.py`: user text never becomes a
+control token), generates token by token (`token_loop.py`: the thinking budget holds exactly) and hands the text to the
+assembler. Reads text only, one sequence at a time. Needs the extra `transformers`.
+
+    python -c "from qwen_router.engines.transformers import TransformersEngine; print(TransformersEngine().installed())"
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from qwen_router.demo import DEMO_MODEL_ID, demo_checkpoint
+from qwen_router.engines.assemble import ReplyAssembler, astream_in_thread
+from qwen_router.engines.base import Call, Event, Usage
+from qwen_router.engines.local_prompt import PromptEncoder, chat_messages, effective_sampling, tool_specs
+from qwen_router.engines.residence import Residence
+from qwen_router.engines.thinking import CLOSE, OPEN
+from qwen_router.engines.token_loop import TokenLoop, TokenPlan
+from qwen_router.errors import EngineError, EngineRefused, MissingExtra, RouterError, UnknownName
+from qwen_router.hardware.machine import EngineName, ServedBuild
+
+STOP_SENTENCE = (
+    "\n\nConsidering the limited time by the user, I have to give the solution based on the thinking directly now."
+    "\n</think>\n\n"
+)
+"""Qwen's own words for an early stop of thinking: facts, `engines.transformers.early_stop_text`."""
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """One model in memory with everything that is read from its tokenizer once."""
+
+    model: Any
+    tokenizer: Any
+    prompts: PromptEncoder
+    end_ids: frozenset[int]
+    context_tokens: int
+    template: str
+
+
+class TransformersEngine:
+    """Checkpoint folders run in this process. Each is called by the name of its folder, or by its path.
+
+    `device` is "auto" (a GPU if torch sees one), or torch's name of one. `dtype` is "auto" or torch's name:
+    auto is bf16 on a GPU; on a CPU see docs/local_engines.md. Remote code is never trusted and nothing is downloaded.
+    """
+
+    name: EngineName = "transformers"
+    endpoint = "in process"
+
+    def __init__(
+        self,
+        folders: tuple[Path, ...] = (),
+        *,
+        device: str = "auto",
+        dtype: str = "auto",
+        stop_sentence: str = STOP_SENTENCE,
+    ) -> None:
+        self._folders = _named((demo_checkpoint(), *folders))
+        self._device, self._dtype, self._stop_sentence = device, dtype, stop_sentence
+        self._residence: Residence[Path, _Loaded] = Residence(self._load, _free, engine=self.name)
+
+    def installed(self) -> tuple[ServedBuild, ...]:
+        """Every folder that holds a checkpoint; none without torch and transformers."""
+        if find_spec("torch") is None or find_spec("transformers") is None:
+            return ()
+        builds = ((name, folder, _config(folder)) for name, folder in self._folders.items())
+        return tuple(self._build(name, folder, config) for name, folder, config in builds if config is not None)
+
+    def stream(self, call: Call) -> Iterator[Event]:
+        folder = self._folder(call.model)
+        assembler = ReplyAssembler(call)
+        with self._borrowed(folder, call) as (loaded, load_s), _wrapped(folder):
+            plan = self._plan(call, loaded)
+            loop = TokenLoop(loaded.model, plan, _decoder(loaded.tokenizer))
+            if plan.starts_inside:
+                yield from assembler.feed(content=OPEN)
+            for text in loop.run():
+                yield from assembler.feed(content=text)
+            tally = loop.tally
+            usage = Usage(
+                prompt_tokens=len(plan.prompt_ids),
+                reasoning_tokens=tally.reasoning_tokens,
+                answer_tokens=tally.answer_tokens,
+            )
+            yield from assembler.finish(finish_reason=tally.finish, usage=usage, load_s=load_s)
+
+    def astream(self, call: Call) -> AsyncIterator[Event]:
+        return astream_in_thread(self, call)
+
+    def close(self) -> None:
+        self._residence.close()
+
+    def prompt(self, call: Call) -> tuple[str, tuple[int, ...]]:
+        """The prompt that `stream` would use, as text and as ids. Loads the model if need be."""
+        folder = self._folder(call.model)
+        with self._borrowed(folder, call) as (loaded, _), _wrapped(folder):
+            text, ids = self._prompt(call, loaded)
+            return text, tuple(ids)
+
+    def _borrowed(self, folder: Path, call: Call) -> AbstractContextManager[tuple[_Loaded, float]]:
+        return self._residence.borrow(folder, serves=folder.__eq__, timeout_s=call.timeout_s)
+
+    def _folder(self, model: str) -> Path:
+        folder = self._folders.get(model) or next((f for f in self._folders.values() if str(f) == model), None)
+        if folder is None:
+            raise UnknownName.among(model, self._folders, kind="local checkpoint")
+        return folder
+
+    def _build(self, name: str, folder: Path, config: Mapping[str, Any]) -> ServedBuild:
+        context = config.get("max_position_embeddings")
+        return ServedBuild(
+            engine=self.name,
+            endpoint=self.endpoint,
+            name=name,
+            model_id=_model_id(folder),
+            quant=_quant(config),
+            resident=self._residence.held == folder,
+            context_tokens=context if isinstance(context, int) else None,
+            memory_mib=sum(f.stat().st_size for f in folder.glob("*.safetensors")) / 1024**2,
+        )
+
+    def _prompt(self, call: Call, loaded: _Loaded) -> tuple[str, list[int]]:
+        options: dict[str, Any] = {"enable_thinking": call.thinking.enabled}
+        if "preserve_thinking" in loaded.template and call.tools:
+            options["preserve_thinking"] = True  # without it Qwen3.6+ forgets its plan in a tool loop
+        tools = [] if call.tool_choice == "none" else tool_specs(call)
+        return loaded.prompts.prompt(chat_messages(call, arguments_as_text=False, engine=self.name), tools, options)
+
+    def _plan(self, call: Call, loaded: _Loaded) -> TokenPlan:
+        text, ids = self._prompt(call, loaded)
+        context_tokens = min(call.context_tokens, loaded.context_tokens)
+        stop_ids = tuple(loaded.prompts.encode(self._stop_sentence))
+        room = context_tokens - len(ids) - 1
+        if room < 1:
+            raise EngineRefused(
+                f"the prompt has {len(ids)} tokens, the context {context_tokens}",
+                fix="shorten the conversation, or ask for a longer context",
+                engine=self.name,
+                endpoint=self.endpoint,
+            )
+        starts_inside = text.rstrip().endswith(OPEN)
+        thinking = call.thinking.enabled and call.thinking.budget_tokens != 0
+        # Without a limit of its own, thinking may take what the answer does not need.
+        spare = max(0, room - call.max_answer_tokens - len(stop_ids) - 2)
+        budget = spare if call.thinking.budget_tokens is None else min(call.thinking.budget_tokens, spare)
+        return TokenPlan(
+            prompt_ids=tuple(ids),
+            starts_inside=starts_inside,
+            thinking=thinking,
+            thinking_budget_tokens=budget,
+            max_answer_tokens=call.max_answer_tokens,
+            context_tokens=context_tokens,
+            sampling=effective_sampling(call, thinking=thinking or starts_inside),
+            seed=call.seed,
+            stop=call.stop,
+            end_ids=loaded.end_ids,
+            think_open_id=loaded.prompts.control_ids.get(OPEN),
+            think_close_id=loaded.prompts.control_ids.get(CLOSE),
+            stop_thinking_ids=stop_ids,
+            step_timeout_s=call.timeout_s,
+        )
+
+    def _load(self, folder: Path) -> _Loaded:
+        if _config(folder) is None:
+            raise EngineRefused(
+                f"{str(folder)!r} holds no checkpoint (no readable config.json)",
+                fix="name the folder that holds config.json and *.safetensors",
+                engine=self.name,
+            )
+        try:
+            import torch
+            from transformers import AutoModelForCausalLM, AutoTokenizer
+        except ImportError as error:
+            raise MissingExtra.of(error.name or "transformers", extra="transformers") from error
+        with _wrapped(folder), _quiet():
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            device = self._device if self._device != "auto" else _best_device(torch)
+            model: Any = AutoModelForCausalLM.from_pretrained(
+                folder,
+                dtype=getattr(torch, self._dtype if self._dtype != "auto" else _best_dtype(device)),
+                local_files_only=True,
+                trust_remote_code=False,
+                use_safetensors=True,
+            )
+            return _loaded(model.to(device).eval(), tokenizer, folder)
+
+
+def _named(folders: tuple[Path, ...]) -> dict[str, Path]:
+    """Folders by name; the second of one name goes by its path."""
+    out: dict[str, Path] = {}
+    for folder in folders:
+        name = folder.name if folder.name not in out else str(folder)
+        out[name] = folder
+    return out
+
+
+def _config(folder: Path) -> Mapping[str, Any] | None:
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return config if isinstance(config, Mapping) else None
+
+
+def _model_id(folder: Path) -> str | None:
+    """The demo's id, or the one in the path of a hub cache (`models--Qwen--Qwen3-8B/snapshots/...`)."""
+    if folder == demo_checkpoint():
+        return DEMO_MODEL_ID
+    cached = next((part for part in folder.parts if part.startswith("models--")), None)
+    return "/".join(cached.split("--")[1:]) if cached else None
+
+
+def _quant(config: Mapping[str, Any]) -> str | None:
+    quantised = config.get("quantization_config")
+    if isinstance(quantised, Mapping):
+        return str(quantised.get("quant_method") or "") or None
+    stored = str(config.get("dtype") or config.get("torch_dtype") or "")
+    return {"bfloat16": "bf16", "float16": "f16", "float32": "f32"}.get(stored)
+
+
+def _best_device(torch: Any) -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _best_dtype(device: str) -> str:
+    """bf16 wherever it is not slower; measured in docs/local_engines.md."""
+    return "float32" if device == "cpu" else "bfloat16"
+
+
+def _loaded(model: Any, tokenizer: Any, folder: Path) -> _Loaded:
+    template = tokenizer.chat_template
+    if not isinstance(template, str):
+        raise EngineRefused(
+            f"{str(folder)!r} has no chat template",
+            fix="use an instruct checkpoint; base models do not chat",
+            engine="transformers",
+        )
+    ends = model.generation_config.eos_token_id
+    end_ids = {*(ends if isinstance(ends, list) else [ends]), tokenizer.eos_token_id} - {None}
+    return _Loaded(
+        model=model,
+        tokenizer=tokenizer,
+        prompts=PromptEncoder(
+            render=lambda messages, tools, options: str(
+                tokenizer.apply_chat_template(
+                    messages, tools=tools or None, add_generation_prompt=True, tokenize=False, **options
+                )
+            ),
+            encode=lambda text: list(tokenizer(text, add_special_tokens=False)["input_ids"]),
+            plain_encoder=lambda: _plain_encoder(tokenizer),
+            control_ids={str(token): int(i) for i, token in tokenizer.added_tokens_decoder.items()},
+        ),
+        end_ids=frozenset(int(i) for i in end_ids),
+        context_tokens=int(getattr(model.config, "max_position_embeddings", 0) or 1 << 30),
+        template=template,
+    )
+
+
+def _plain_encoder(tokenizer: Any) -> Callable[[str], list[int]]:
+    """A copy of the tokenizer without its added tokens: `<think>` is not special, so no switch would leave it out."""
+    from tokenizers import Tokenizer
+
+    description = json.loads(tokenizer.backend_tokenizer.to_str())
+    description["added_tokens"] = []
+    description["post_processor"] = None
+    plain = Tokenizer.from_str(json.dumps(description))
+    return lambda text: list(plain.encode(text, add_special_tokens=False).ids)
+
+
+def _decoder(tokenizer: Any) -> Callable[[int], str | None]:
+    from tokenizers.decoders import DecodeStream
+
+    pieces = DecodeStream(skip_special_tokens=False)
+    backend = tokenizer.backend_tokenizer
+    return lambda token: pieces.step(backend, token)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress bars while a model loads."""
+    from transformers.utils import logging
+
+    bars: Any = logging  # its switches carry no types
+    shown = bars.is_progress_bar_enabled()
+    bars.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            bars.enable_progress_bar()
+
+
+@contextmanager
+def _wrapped(folder: Path) -> Iterator[None]:
+    """Whatever torch, safetensors or a template raises leaves as an error of ours."""
+    try:
+        yield
+    except RouterError:
+        raise
+    except Exception as error:  # the border: three libraries and any template may raise anything
+        raise _translated(error, folder) from error
+
+
+def _translated(error: Exception, folder: Path) -> EngineError:
+    said = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    kind, fix = EngineRefused, "check the folder: config.json, tokenizer.json and every *.safetensors file must be whole"
+    if isinstance(error, MemoryError) or "out of memory" in said.lower() or "allocate memory" in said:
+        return EngineRefused(
+            f"{folder.name!r} ran out of memory ({said})",
+            fix="use a smaller model or quantisation, or a shorter context",
+            engine="transformers",
+        )
+    if type(error).__module__.startswith("jinja2"):
+        kind, fix = EngineRefused, "the model's chat template refuses these messages: check their order and roles"
+    return kind(f"{folder.name!r} failed: {said}", fix=fix, engine="transformers")
+
+
+def _free(loaded: _Loaded) -> None:
+    """Weights go when the last stream lets go of them; on a GPU the cached blocks are given back too."""
+    if str(loaded.model.device) != "cpu":
+        import torch
+
+        torch.cuda.empty_cache()

@@ -1,0 +1,37 @@
+"""The machine: what it is, what a build needs of it, and how fast it will be.
+
+Values only: nothing here talks to an engine. `detect()` reads this computer, `machine()` a preset or a file, `fit()` puts a
+model and a machine together.
+
+    python -c "from qwen_router.hardware import detect; print(detect().summary())"
+"""
+
+from __future__ import annotations
+
+from qwen_router.hardware.detect import detect
+from qwen_router.hardware.fit import Fit, fit
+from qwen_router.hardware.machine import Device, Machine, ServedBuild
+from qwen_router.hardware.memory import MemoryLine, MemoryNeed, max_context_tokens, memory, memory_line
+from qwen_router.hardware.placement import Placement, place
+from qwen_router.hardware.presets import machine, preset_names
+from qwen_router.hardware.speed import SpeedEstimate, predict_speed
+
+__all__ = [
+    "Device",
+    "Fit",
+    "Machine",
+    "MemoryLine",
+    "MemoryNeed",
+    "Placement",
+    "ServedBuild",
+    "SpeedEstimate",
+    "detect",
+    "fit",
+    "machine",
+    "max_context_tokens",
+    "memory",
+    "memory_line",
+    "place",
+    "predict_speed",
+    "preset_names",
+]

@@ -1,0 +1,125 @@
+"""How many tokens Qwen's tokenizer will make of a text or a request, without the tokenizer.
+
+Counts what Qwen's pre-tokeniser would split (letter runs, single digits, runs of punctuation, white space), looks each
+word's hash up in a bit table of the vocabulary, and weighs the rest by script. The weights are fitted by
+`training/tokens.py` against Qwen3's tokenizer (the same vocabulary as Qwen2.5's; Qwen3.5 and later pack more characters
+into a token, so their counts come out lower than estimated). It estimates: engines report the true count afterwards.
+
+    python -c "from qwen_router.profile.tokens import estimate_tokens; print(estimate_tokens('What is 2 + 2?'))"
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qwen_router.media import Attachment
+from qwen_router.profile import chars
+from qwen_router.profile.chars import DATA, Classes, Points
+from qwen_router.request import Request
+
+VOCABULARY_BITS = 21
+WHOLE_CHARS = 16 * 1024
+"""Texts up to here are counted whole; of longer ones `SAMPLES` windows are, and the rest is taken to be alike."""
+SAMPLES = 8
+
+_GROUPS = ("letter", "mark", "digit", "space", "newline", "punct", "wide", "other")
+_PLAIN = ("known_spaced", "known_bare", "known_pairs")
+_OOV = tuple(range(chars.LATIN_LOWER, chars.FIRST_MARK))
+FEATURES: tuple[str, ...] = (
+    *_PLAIN,
+    *(f"{left}_{right}" for left in _GROUPS for right in _GROUPS),
+    *(f"class_{i}" for i in range(chars.CLASS_COUNT)),
+    *(f"oov_words_{i}" for i in _OOV),
+    *(f"oov_letters_{i}" for i in _OOV),
+)
+"""What the estimate is linear in: words in the vocabulary, neighbours of two kinds, characters and unknown words by class."""
+
+
+def _group_table() -> NDArray[np.intp]:
+    table = np.full(256, 7, dtype=np.intp)
+    table[chars.IS_LETTER] = 0
+    table[chars.IS_MARK] = 1
+    for place, kind in enumerate((chars.DIGIT, chars.SPACE, chars.NEWLINE, chars.PUNCT, chars.PUNCT_WIDE), start=2):
+        table[kind] = place
+    return table
+
+
+_GROUP = _group_table()
+_UNSPACED = frozenset(chars.SCRIPT_CLASS[name] for name in ("han", "hiragana", "katakana", "thai", "lao", "khmer", "myanmar", "tibetan"))
+_IS_UNSPACED = np.array([i in _UNSPACED for i in range(256)])
+_FIRST_UNSPACED = min(_UNSPACED)
+
+
+class TokenModel(NamedTuple):
+    weights: NDArray[np.float64]
+    vocabulary: NDArray[np.bool_]
+
+
+@cache
+def token_model() -> TokenModel:
+    """The fitted weights and the bit table of Qwen's vocabulary, read once (about 0.3 MB)."""
+    with np.load(DATA / "tokens.npz") as shipped:
+        return TokenModel(shipped["weights"], np.unpackbits(shipped["vocabulary"]).view(np.bool_))
+
+
+def vocabulary_slot(hashes: NDArray[np.uint32], spaced: NDArray[np.bool_] | bool) -> NDArray[np.uint32]:
+    """Where a word stands in the bit table: with and without the space before it, it is two tokens."""
+    salted = (hashes ^ (np.uint32(0x5BD1E995) * np.asarray(spaced, dtype=np.uint32))) * np.uint32(0x9E3779B1)
+    slots: NDArray[np.uint32] = salted >> np.uint32(32 - VOCABULARY_BITS)
+    return slots
+
+
+def token_features(points: Points, classes: Classes, vocabulary: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The counts, in the order of `FEATURES`, that the estimate is linear in."""
+    counts = np.bincount(classes, minlength=chars.CLASS_COUNT)
+    groups = _GROUP[classes]
+    pairs = np.bincount(groups[:-1] * 8 + groups[1:], minlength=64)
+    hashes, starts, lengths = chars.word_hashes(points, groups == 0)
+    spaced = points[starts - 1] == 32
+    known = vocabulary[vocabulary_slot(hashes, spaced)]
+    unknown = ~known
+    script = classes[starts[unknown]]
+    low, high = _OOV[0], _OOV[-1] + 1
+    oov_words = np.bincount(script, minlength=high)[low:high]
+    oov_letters = np.bincount(script, weights=lengths[unknown], minlength=high)[low:high]
+    known_spaced = np.count_nonzero(known & spaced)
+    known_pairs = _known_pairs(points, classes, vocabulary) if counts[_FIRST_UNSPACED : chars.LETTER_OTHER].any() else 0
+    plain = (known_spaced, np.count_nonzero(known) - known_spaced, known_pairs)
+    return np.concatenate((plain, pairs, counts, oov_words, oov_letters))
+
+
+def _known_pairs(points: Points, classes: Classes, vocabulary: NDArray[np.bool_]) -> int:
+    """Neighbours in unspaced scripts that are one token: a stand-in for segmenting the run."""
+    inside = _IS_UNSPACED[classes]
+    at = np.flatnonzero(inside[1:] & inside[:-1])
+    if at.size == 0:
+        return 0
+    flat = np.zeros(at.size * 3, dtype=np.uint32)
+    flat[::3], flat[1::3] = points[at], points[at + 1]
+    return int(np.count_nonzero(vocabulary[vocabulary_slot(chars.word_hashes(flat, flat > 0)[0], False)]))
+
+
+def estimate_tokens(text: str) -> int:
+    """Tokens of plain text, within a few percent for ordinary text; 0 for none."""
+    if not text:
+        return 0
+    if len(text) <= WHOLE_CHARS:
+        points = chars.points_of(text)
+        return tokens_of_points(points, chars.classes_of(points))
+    size = WHOLE_CHARS // SAMPLES
+    step = (len(text) - size) // (SAMPLES - 1)
+    sampled = chars.points_of("".join(text[i * step : i * step + size] for i in range(SAMPLES)))
+    return math.ceil(tokens_of_points(sampled, chars.classes_of(sampled)) * len(text) / sampled.size)
+
+
+def tokens_of_points(points: Points, classes: Classes) -> int:
+    """The estimate for code points that are already at hand."""
+    if points.size == 0:
+        return 0
+    model = token_model()
+    return max(1, round(float(token_features(points, classes, model.vocabulary) @ model.weights)))

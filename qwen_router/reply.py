@@ -1,0 +1,54 @@
+"""The reply: what the caller gets at the end of the walk, and how a stream of events becomes one.
+
+    python -c "from qwen_router import Router; print(Router().ask('What is 12 + 30?').answer)"
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from qwen_router.decide import Candidate, Decision
+from qwen_router.engines.base import Done, Event, FinishReason, Reasoning, Text, Timings, Usage, Violation
+from qwen_router.request import ToolCall
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One answer with everything that led to it.
+
+    `served_by` is the candidate that answered: the chosen one, or a fallback; then `failed_attempts` says what went wrong
+    before. `violations` list what the engine did against the decision. `notice` is set when a demonstration model answered.
+    """
+
+    answer: str
+    reasoning: str
+    tool_calls: tuple[ToolCall, ...]
+    finish_reason: FinishReason
+    usage: Usage
+    timings: Timings
+    violations: tuple[Violation, ...]
+    decision: Decision
+    served_by: Candidate
+    failed_attempts: tuple[str, ...] = ()
+    notice: str | None = None
+
+
+@dataclass
+class ReplyBuilder:
+    """Collects the events of one stream."""
+
+    answer: list[str] = field(default_factory=list)
+    reasoning: list[str] = field(default_factory=list)
+    tool_calls: list[ToolCall] = field(default_factory=list)
+    done: Done | None = None
+
+    def add(self, event: Event) -> None:
+        match event:
+            case Text(text):
+                self.answer.append(text)
+            case Reasoning(text):
+                self.reasoning.append(text)
+            case ToolCall():
+                self.tool_calls.append(event)
+            case Done():
+                self.done = event

@@ -1,0 +1,76 @@
+"""Settings from the environment, read in this one place.
+
+    QWEN_ROUTER_POLICY      policy used when none is named (balanced)
+    QWEN_ROUTER_ENDPOINTS   OpenAI-compatible servers, comma-separated: http://127.0.0.1:8000/v1
+    QWEN_ROUTER_API_KEY     key sent to those servers
+    QWEN_ROUTER_GGUF        GGUF files to run in process, separated like PATH
+    QWEN_ROUTER_CHECKPOINTS checkpoint folders to run with transformers, separated like PATH
+    QWEN_ROUTER_TIMEOUT_S   longest wait for the next piece of a reply (120)
+    OLLAMA_HOST             where Ollama listens (http://127.0.0.1:11434)
+
+    python -c "from qwen_router.settings import Settings; print(Settings.from_environment())"
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from qwen_router.errors import InvalidRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where engines are and what applies when nothing else is said. `api_key` is left out of every repr and log."""
+
+    policy: str = "balanced"
+    ollama_host: str = "http://127.0.0.1:11434"
+    endpoints: tuple[str, ...] = ()
+    api_key: str | None = field(default=None, repr=False)
+    gguf_files: tuple[Path, ...] = ()
+    checkpoints: tuple[Path, ...] = ()
+    timeout_s: float = 120.0
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """Read the variables above. Raises `InvalidRequest` for a timeout that is no positive number."""
+        env = os.environ if environment is None else environment
+        return cls(
+            policy=env.get("QWEN_ROUTER_POLICY") or "balanced",
+            ollama_host=_ollama_host(env.get("OLLAMA_HOST") or ""),
+            endpoints=tuple(url.strip().rstrip("/") for url in env.get("QWEN_ROUTER_ENDPOINTS", "").split(",") if url.strip()),
+            api_key=env.get("QWEN_ROUTER_API_KEY") or None,
+            gguf_files=_paths(env.get("QWEN_ROUTER_GGUF", "")),
+            checkpoints=_paths(env.get("QWEN_ROUTER_CHECKPOINTS", "")),
+            timeout_s=_seconds(env.get("QWEN_ROUTER_TIMEOUT_S") or "120"),
+        )
+
+
+def _paths(text: str) -> tuple[Path, ...]:
+    return tuple(Path(part).expanduser() for part in text.split(os.pathsep) if part)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise InvalidRequest(f"QWEN_ROUTER_TIMEOUT_S is {text!r}", fix="set it to a number of seconds above 0")
+    return seconds
+
+
+def _ollama_host(text: str) -> str:
+    """Ollama takes a bare host, host:port or a URL; 0.0.0.0 means that the server listens everywhere, not where to call."""
+    if not text:
+        return "http://127.0.0.1:11434"
+    url = text if "://" in text else f"http://{text}"
+    scheme, _, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    if host.startswith("0.0.0.0"):
+        host = "127.0.0.1" + host.removeprefix("0.0.0.0")
+    if ":" not in host.rpartition("]")[2]:
+        host += ":443" if scheme == "https" else ":80" if scheme == "http" and "://" in text else ":11434"
+    return f"{scheme}://{host}{slash}{path}".rstrip("/")
