@@ -31,7 +31,8 @@ from qwen_router.decide import (
 from qwen_router.demo import DEMO_NOTICE
 from qwen_router.engines.base import Call, Engine, Event, ThinkingPlan
 from qwen_router.errors import EngineError, NoModelFits, RouterError, UnknownName
-from qwen_router.hardware import Machine, ServedBuild, detect, machine_named
+from qwen_router.hardware import Machine, ServedBuild, detect
+from qwen_router.hardware.presets import machine as machine_named
 from qwen_router.policy import Policy
 from qwen_router.profile import inspect
 from qwen_router.profile.types import Profile

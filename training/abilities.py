@@ -58,6 +58,21 @@ DEMO_LOGITS, DEMO_SD = -3.0, 1.5
 """Stated prior: how far below the weakest Qwen the demonstration model is set in every domain."""
 
 
+INT4_PAIRS = (
+    (37.9, 33.0, 0.25),
+    (52.4, 50.7, 0.25),
+    (70.5, 67.8, 0.25),
+    (82.3, 80.8, 0.25),
+    (20.0, 16.8, 0.0),
+    (29.0, 27.0, 0.0),
+    (53.1, 49.4, 0.0),
+    (77.6, 78.9, 0.0),
+)
+"""BF16 score, GPTQ-Int4 score, share of guessing: MMLU, then IFEval, of Qwen2-Instruct 0.5B, 1.5B, 7B, 72B."""
+PERPLEXITY_RATIOS = ((1.000689, 1.014242), (1.000425, 1.028160))
+"""Perplexity of Q8_0 and of Q4_K_M over that of FP16: Llama 2 7B, Llama 3 8B."""
+
+
 @dataclass(frozen=True)
 class Observation:
     """One published score as a logit, and the variance it has from sampling and from doubt about its source."""
@@ -96,11 +111,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     observations = observed(models)
     at = design(models)
     scales, sharpness = tuned(at, observations)
+    results = held_out(at, observations, scales, sharpness)
     if args.evaluate:
-        print(scales)
-        print(evaluation(at, observations, scales, sharpness))
+        print(evaluation(results))
     if args.out:
-        text = json.dumps(table(models, at, observations, scales, sharpness), ensure_ascii=False, indent=None, separators=(",", ":"))
+        made = table(models, at, observations, scales, sharpness, sd_factor=sd_factor(results))
+        text = json.dumps(made, ensure_ascii=False, indent=None, separators=(",", ":"))
         args.out.parent.mkdir(parents=True, exist_ok=True)
         args.out.write_text(text.replace('{"model"', '\n{"model"') + "\n", encoding="utf-8")
 
@@ -294,16 +310,21 @@ def posterior_mean(posed: Problem, scales: Scales) -> Floats:
 
 def fitted(posed: Problem, scales: Scales) -> tuple[Floats, Floats]:
     """Mean and standard deviation of every ability, [keys, axes]; zero is the average of the scored keys of an axis."""
+    centring = np.eye(len(posed.design.blocks["cell"])) - _axis_average(posed)
+    shape = (len(posed.design.keys), len(AXES))
+    mean, sd = centring @ posterior_mean(posed, scales), posterior_sd(posed, scales, centring)
+    return mean.reshape(shape), sd.reshape(shape)
+
+
+def posterior_sd(posed: Problem, scales: Scales, contrasts: Floats) -> Floats:
+    """Standard deviation of each row of `contrasts` (weights over the flat abilities)."""
     at = posed.design
     square = {name: getattr(scales, name) ** 2 for name in at.blocks}
-    cross = sum((square[n] * (at.blocks[n] @ posed.blocks[n].T) for n in at.blocks), np.zeros(1))
-    prior = sum((square[n] * (at.blocks[n] @ at.blocks[n].T) for n in at.blocks), np.zeros(1))
+    terms = {name: contrasts @ block for name, block in at.blocks.items()}
+    cross = sum((square[n] * (terms[n] @ posed.blocks[n].T) for n in terms), np.zeros(1))
+    prior = sum((square[n] * (terms[n] ** 2).sum(axis=1) for n in terms), np.zeros(1))
     seen = np.linalg.solve(_covariance(_grams(posed), posed.variances, scales), cross.T)
-    centring = np.eye(len(cross)) - _axis_average(posed)
-    left = centring @ (prior - cross @ seen)
-    sd = np.sqrt(np.maximum((left * centring).sum(axis=1), 1e-6))
-    shape = (len(at.keys), len(AXES))
-    return (centring @ posterior_mean(posed, scales)).reshape(shape), sd.reshape(shape)
+    return np.sqrt(np.maximum(prior - (cross * seen.T).sum(axis=1), 1e-6))
 
 
 def _axis_average(posed: Problem) -> Floats:
@@ -331,9 +352,13 @@ def table(
     observations: Sequence[Observation],
     scales: Scales,
     sharpness: Mapping[str, float],
+    *,
+    sd_factor: float,
 ) -> dict[str, object]:
+    """`sd_factor` widens the posterior to what the held-out benchmarks showed."""
     posed = problem(at, observations, sharpness)
     mean, sd = fitted(posed, scales)
+    sd = sd * max(1.0, sd_factor)
     keys, scored = posed.design.keys, scored_cells(posed)
     by_id = {m.id: m for m in models}
     rows = []
@@ -354,11 +379,37 @@ def table(
         "domains": list(DOMAINS),
         "made_by": "training/abilities.py",
         "observations": len(observations),
+        "sd_factor": round(sd_factor, 3),
         "scales": {name: getattr(scales, name) for name in (*TUNED, "slope", "difficulty")},
         "sharpness": {name: round(value, 3) for name, value in sorted(sharpness.items())},
         "reference": {"model": REFERENCE[0], "thinking": REFERENCE[1], "mean": _rounded(mean[reference])},
         "unknown": {"mean": _rounded(np.percentile(mean, 10, axis=0)), "sd": _rounded(mean.std(axis=0) + sd.mean(axis=0))},
+        "quantisations": quantisations(),
         "rows": rows,
+    }
+
+
+def quantisations() -> dict[str, dict[str, object]]:
+    """What each quantisation costs, from published measurements, with what they were and how they were turned into logits.
+
+    4 bits: the median loss of Qwen2's own BF16 and GPTQ-Int4 rows; a stand-in, as nobody who published both names measured
+    Q4_K_M with Qwen's harness. 8 bits: that loss times how much less perplexity Q8_0 costs than Q4_K_M in llama.cpp.
+    """
+
+    def logit(percent: float, floor: float) -> float:
+        share = (percent / 100 - floor) / (1 - floor)
+        return float(np.log(share / (1 - share)))
+
+    four_bits = float(np.median([logit(full, floor) - logit(cut, floor) for full, cut, floor in INT4_PAIRS]))
+    eight_bits = four_bits * float(np.mean([np.log(q8) / np.log(q4) for q8, q4 in PERPLEXITY_RATIOS]))
+    qwen = "QwenLM/Qwen3:docs/source/getting_started/quantization_benchmark.rst, MMLU and IFEval of Qwen2 0.5B to 72B"
+    llama = "ggml-org/llama.cpp pull request 6936, mean perplexity ratios of Llama 2 7B and Llama 3 8B"
+    none = "the precision that scores are published for"
+    return {
+        "bf16": {"logits": 0.0, "source": none},
+        "f16": {"logits": 0.0, "source": none},
+        "q8_0": {"logits": round(eight_bits, 4), "source": f"q4_K_M scaled by {llama}"},
+        "q4_K_M": {"logits": round(four_bits, 3), "source": f"GPTQ-Int4 as a stand-in: {qwen}"},
     }
 
 
@@ -383,16 +434,28 @@ def _rounded(values: Floats) -> list[float]:
 # --- how good it is --------------------------------------------------------------------------------------------
 
 
-def evaluation(at: Design, observations: Sequence[Observation], scales: Scales, sharpness: Mapping[str, float]) -> str:
+@dataclass(frozen=True)
+class HeldOut:
+    """One benchmark left out: errors in points of 100, pairs in order, and how far off in predicted standard deviations."""
+
+    axis: str
+    scores: int
+    error: float
+    size_error: float
+    in_order: float
+    size_in_order: float
+    deviations: Floats
+
+
+def held_out(
+    at: Design, observations: Sequence[Observation], scales: Scales, sharpness: Mapping[str, float]
+) -> tuple[HeldOut, ...]:
     """Leave one benchmark out: abilities from all the others, its difficulty and sharpness from its other scores.
 
-    The baseline replaces the abilities by a line in log size and thinking, with the same treatment.
+    The baseline replaces the abilities by a line in log size and thinking, with the same treatment. Benchmarks with fewer
+    than four scores tell too little. The scales stay those of the full fit.
     """
-    lines = [
-        "| axis | benchmarks | scores | error, abilities | error, size only | pairs in order, abilities | size only |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    results: dict[str, list[tuple[float, ...]]] = {axis: [] for axis in AXES}
+    results = []
     for name in sorted({o.benchmark for o in observations}):
         held = [o for o in observations if o.benchmark == name]
         if len(held) < 4:
@@ -401,16 +464,40 @@ def evaluation(at: Design, observations: Sequence[Observation], scales: Scales, 
         rest = problem(at, others, sharpened(at, others, scales, sharpness, rounds=1))
         ours = benchmark_ability(at, posterior_mean(rest, scales), held)
         size = _size_baseline(at, rest, held)
-        errors = (_error(guess, held, noise=scales.noise) for guess in (ours, size))
-        results[BENCHMARKS[name].domains[0]].append((len(held), *errors, _in_order(ours, held), _in_order(size, held)))
-    everything = [result for axis in AXES for result in results[axis]]
-    for axis, found in (*results.items(), ("all", everything)):
+        weights = np.zeros((len(held), len(at.blocks["cell"])))
+        for n, seen in enumerate(held):
+            for axis in BENCHMARKS[name].domains:
+                weights[n, at.row(seen.key, axis)] = 1 / len(BENCHMARKS[name].domains)
+        sd = posterior_sd(rest, scales, weights - weights.mean(axis=0))
+        ours_error, deviations = _errors(ours, sd, held, noise=scales.noise)
+        size_error, _ = _errors(size, sd, held, noise=scales.noise)
+        order = (_in_order(ours, held), _in_order(size, held))
+        results.append(HeldOut(BENCHMARKS[name].domains[0], len(held), ours_error, size_error, *order, deviations))
+    return tuple(results)
+
+
+def evaluation(results: Sequence[HeldOut]) -> str:
+    """The held-out results as a markdown table, weighted by scores."""
+    lines = [
+        "| axis | benchmarks | scores | error, abilities | error, size only | pairs in order, abilities | size only |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for axis in (*AXES, "all"):
+        found = [r for r in results if axis in (r.axis, "all")]
         if found:
-            array = np.array(found)
-            ours_error, size_error, ours_order, size_order = np.average(array[:, 1:], axis=0, weights=array[:, 0])
-            cells = f"{ours_error:.1f} | {size_error:.1f} | {ours_order:.1%} | {size_order:.1%}"
-            lines.append(f"| {axis} | {len(found)} | {int(array[:, 0].sum())} | {cells} |")
-    return "\n".join(lines)
+            weights = np.array([r.scores for r in found])
+            error, size_error, order, size_order = (
+                float(np.average([getattr(r, field) for r in found], weights=weights))
+                for field in ("error", "size_error", "in_order", "size_in_order")
+            )
+            cells = f"{error:.1f} | {size_error:.1f} | {order:.1%} | {size_order:.1%}"
+            lines.append(f"| {axis} | {len(found)} | {weights.sum()} | {cells} |")
+    return "\n".join([*lines, "", f"Spread of the held-out errors in predicted standard deviations: {sd_factor(results):.2f}."])
+
+
+def sd_factor(results: Sequence[HeldOut]) -> float:
+    """By how much the model's own standard deviations are too small: the root mean square of the held-out deviations."""
+    return float(np.sqrt(np.mean(np.concatenate([r.deviations for r in results]) ** 2)))
 
 
 def benchmark_ability(at: Design, mean: Floats, on: Sequence[Observation]) -> Floats:
@@ -427,17 +514,22 @@ def _size_baseline(at: Design, rest: Problem, held: Sequence[Observation]) -> Fl
     return features[[at.row(o.key, AXES[0]) for o in held]] @ slopes
 
 
-def _error(ability: Floats, held: Sequence[Observation], *, noise: float) -> float:
-    """Mean absolute error in points of 100, each score predicted from the other scores of its benchmark."""
-    errors = []
+def _errors(ability: Floats, sd: Floats, held: Sequence[Observation], *, noise: float) -> tuple[float, Floats]:
+    """Mean absolute error in points of 100, and each logit's error in predicted standard deviations.
+
+    Each score is predicted from its ability and from the other scores of its benchmark.
+    """
+    points, deviations = [], []
     for n, seen in enumerate(held):
         others = [o for m, o in enumerate(held) if m != n]
         around = np.delete(ability, n)
         steep = _steepness(around, others, noise=noise)
-        logit = steep * (ability[n] - around.mean()) + np.mean([o.logit for o in others])
+        logit = float(steep * (ability[n] - around.mean()) + np.mean([o.logit for o in others]))
         benchmark = BENCHMARKS[seen.benchmark]
-        errors.append(abs(percent_of(float(logit), benchmark) - seen.percent) * 100 / benchmark.scale)
-    return float(np.mean(errors))
+        points.append(abs(percent_of(logit, benchmark) - seen.percent) * 100 / benchmark.scale)
+        expected = np.sqrt((steep * sd[n]) ** 2 + (noise**2 + seen.variance) * (1 + 1 / len(others)))
+        deviations.append((seen.logit - logit) / expected)
+    return float(np.mean(points)), np.array(deviations)
 
 
 def _in_order(ability: Floats, held: Sequence[Observation]) -> float:

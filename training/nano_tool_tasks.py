@@ -3,7 +3,7 @@
 The listing, the wording of the descriptions and the shape of the results are varied, so that the model looks
 at the tool's name and at the number in the response, not at one fixed text. Other tasks are in nano_tasks.py.
 
-    python -c "import random, nano_tool_tasks as t; print(t.tool_conversation(random.Random(1)))"
+    python -c "import random, training.nano_tool_tasks as t; print(t.tool_conversation(random.Random(1)))"
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import random
 from typing import Any
 
-from nano_tasks import (
+from training.nano_tasks import (
     ANSWER,
     SUM_OF_EXPRESSION,
     SUM_OF_LIST,

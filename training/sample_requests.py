@@ -3,7 +3,7 @@
 Rows under share-alike licences are left out, so the sample may travel in the repository; what each row
 comes from and its licence travel with it. The full set stays in the shared folder of the project.
 
-    python training/sample_requests.py ../shared/data/requests.jsonl.gz
+    python -m training.sample_requests ../shared/data/requests.jsonl.gz
 """
 
 from __future__ import annotations

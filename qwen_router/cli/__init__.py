@@ -22,6 +22,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -41,7 +42,8 @@ def _root(
     pass
 
 
-def _register() -> None:
+def register() -> None:
+    """Add every command to `app`."""
     from qwen_router.cli import ask, demo, doctor, models, route, serve
 
     for module in (route, ask, models, doctor, serve, demo):
@@ -50,7 +52,7 @@ def _register() -> None:
 
 def main() -> None:
     """The entry point: runs a command and turns what it raises into a line and an exit code."""
-    _register()
+    register()
     for stream in (sys.stdout, sys.stderr):  # text in any script must not break on a terminal of another encoding
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

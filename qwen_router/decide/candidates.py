@@ -20,7 +20,8 @@ from qwen_router.catalog.quants import quant, quant_of_tag
 from qwen_router.decide.ability import AbilityTable
 from qwen_router.hardware.machine import EngineName, Machine, ServedBuild
 from qwen_router.hardware.memory import memory_line
-from qwen_router.hardware.speed import placed_speed
+from qwen_router.hardware.placement import place, usable_mib
+from qwen_router.hardware.speed import predict_speed
 from qwen_router.policy import Policy
 from qwen_router.request import MODALITIES
 
@@ -74,6 +75,7 @@ class CandidateTable:
     takes: Bools
     has_tools: Bools
     commercial: Bools
+    known: Bools
     scored: Bools
     rule_refuses: Bools
     tie_rank: Ints
@@ -171,6 +173,7 @@ def candidate_table(
         takes=np.array([[m in b.model.modalities for m in MODALITIES] for b in builds], dtype=np.bool_).reshape(-1, len(MODALITIES)),
         has_tools=np.array([b.model.tools is not False for b in builds], dtype=np.bool_),
         commercial=np.array([b.model.commercial_use is True for b in builds], dtype=np.bool_),
+        known=np.array([b.model.architecture is not None for b in builds], dtype=np.bool_),
         scored=np.array([bool(b.model.scores) for b in builds], dtype=np.bool_),
         rule_refuses=_rule_refusals(builds, policy),
         tie_rank=tie_rank,
@@ -207,13 +210,27 @@ def _physical(builds: tuple[Build, ...], machine: Machine, policy: Policy) -> di
     total, decode, prefill = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     fits = np.zeros(shape, dtype=np.bool_)
     free, load, power = np.zeros(len(builds)), np.zeros(len(builds)), np.full(len(builds), np.nan)
+    room = max((usable_mib(device) for device in machine.devices), default=0.0)
     for i, build in enumerate(builds):
-        line = memory_line(build.model, quant=build.quant, engine=build.engine)
-        total[i] = line.fixed_mib + line.per_token_mib * context[i]
-        speed = placed_speed(build.model, quant=build.quant, engine=build.engine, machine=machine, context_tokens=context[i], total_mib=total[i])
-        fits[i], decode[i], prefill[i] = speed.fits, speed.decode_tps, speed.prefill_tps
-        free[i], load[i] = speed.free_mib, speed.load_s
-        power[i] = np.nan if speed.power_w is None else speed.power_w
+        if build.model.architecture is None:
+            continue
+        how = _arithmetic_engine(build)
+        line = memory_line(build.model, quant=build.quant, engine=how)
+        free[i] = room
+        for k in range(shape[1]):
+            total[i, k] = line.total_mib(int(context[i, k]))
+            placement = place(total[i, k], machine)
+            in_place = build.resident or how != build.engine  # a server that has it loaded needs no room for it
+            fits[i, k] = placement.fits or in_place
+            if not fits[i, k] or not machine.devices:
+                continue
+            device = placement.devices[0] if placement.fits else machine.devices[0]
+            speed = predict_speed(
+                build.model, quant=build.quant, machine=machine, device=device, context_tokens=int(context[i, k]), engine=how
+            )
+            decode[i, k], prefill[i, k] = speed.decode_tps, speed.prefill_tps
+            load[i] = 0.0 if in_place else speed.load_s
+            power[i] = np.nan if device.power_w is None else device.power_w
     return {
         "context_tokens": context,
         "total_mib": total,
@@ -224,6 +241,13 @@ def _physical(builds: tuple[Build, ...], machine: Machine, policy: Policy) -> di
         "load_s": load,
         "power_w": power,
     }
+
+
+def _arithmetic_engine(build: Build) -> EngineName:
+    """Whose memory rules apply: those of an OpenAI-compatible server (or the fake) are unknown, so the like of its quantisation."""
+    if build.engine in ("openai", "fake"):
+        return "transformers" if build.quant in ("bf16", "f16") else "llamacpp"
+    return build.engine
 
 
 def _rule_refusals(builds: tuple[Build, ...], policy: Policy) -> Bools:

@@ -114,6 +114,7 @@ def _causes(
     if wishes.thinking is None:
         can_stay_off = np.array([b.model.thinking.behaviour == "toggle" for b in table.builds], dtype=np.bool_)[of]
         refuse("depth", table.thinks & can_stay_off & (profile.depth < policy.thinking.min_depth))
+    refuse("unknown", ~table.known[of])
     refuse("context", prediction.bucket < 0)
     refuse("memory", ~table.fits[of, prediction.bucket])
     if limits.max_memory_mib is not None:

@@ -30,6 +30,7 @@ Cause = Literal[
     "licence",
     "thinking",
     "depth",
+    "unknown",
     "context",
     "memory",
     "memory_limit",

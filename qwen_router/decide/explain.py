@@ -113,6 +113,8 @@ def _refusal(decision: Decision, index: int, cause: Cause) -> str:
             return f"{'thinking' if table.thinks[index] else 'answering without thinking'} is not wanted here"
         case "depth":
             return f"depth {profile.depth:.2f} is below the {table.policy.thinking.min_depth:g} from which thinking pays"
+        case "unknown":
+            return "the catalog has no architecture for it, so nothing can be predicted"
         case "context":
             return f"needs {int(prediction.needed_tokens[index])} tokens, was trained for {model.context.native_tokens}"
         case "memory":

@@ -10,7 +10,6 @@ assembler verifies. Its server opens a port on the loopback interface, which not
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -26,7 +25,7 @@ from qwen_router.engines.assemble import ReplyAssembler, astream_in_thread, esti
 from qwen_router.engines.base import Call, Event, FinishReason, Usage
 from qwen_router.engines.gguf_file import GgufInfo, gguf_info
 from qwen_router.engines.local_prompt import chat_messages, effective_sampling, neutralised, tool_specs
-from qwen_router.engines.residence import Residence
+from qwen_router.engines.residence import Residence, threads_for, usable_cores
 from qwen_router.engines.token_loop import StopStrings
 from qwen_router.errors import (
     EngineError,
@@ -68,7 +67,7 @@ class LlamaCppEngine:
     """GGUF files run in this process. Each is called by the name of its file, or by its path.
 
     The window that a call asks for is what is opened; a later call that fits into it reuses it, one that does not
-    loads the model again (`Timings.load_s` tells). `threads` is None for every core that this process may use.
+    loads the model again (`Timings.load_s` tells). `threads` is None for as many as the size of the model is worth.
     """
 
     name: EngineName = "llamacpp"
@@ -85,7 +84,7 @@ class LlamaCppEngine:
         verbose: bool = False,
     ) -> None:
         self._files = _named((demo_gguf(), *files))
-        self._threads = threads or usable_cores()
+        self._threads = threads
         self._cache_ram_mib, self._context_checkpoints = cache_ram_mib, context_checkpoints
         self._stop_message, self._verbose = stop_message, verbose
         self._residence: Residence[_Key, Any] = Residence(self._load, lambda _server: None, engine=self.name)
@@ -206,8 +205,8 @@ class LlamaCppEngine:
         params.verbosity = 1 if self._verbose else -1
         params.cache_ram_mib = self._cache_ram_mib
         params.n_ctx_checkpoints = self._context_checkpoints
-        params.cpuparams.n_threads = self._threads
-        params.cpuparams_batch.n_threads = self._threads
+        threads = self._threads or threads_for(info.file_mib, cores=usable_cores())
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
         try:
             return xllamacpp.Server(params)
         except (RuntimeError, MemoryError) as error:
@@ -405,11 +404,6 @@ def _has_accelerator() -> bool:
 
     cpu = xllamacpp.ggml_backend_dev_type.GGML_BACKEND_DEVICE_TYPE_CPU
     return any(device["type"] != cpu for device in xllamacpp.get_device_info())
-
-
-def usable_cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _named(files: tuple[Path, ...]) -> dict[str, Path]:

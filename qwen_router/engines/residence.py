@@ -8,6 +8,7 @@ for the others to end. What a model is and how it loads is the engine's.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,20 @@ from threading import Condition
 from typing import Generic, TypeVar
 
 from qwen_router.errors import EngineTimeout
+
+_MIB_PER_THREAD = 32
+"""Weights that make one more thread worth its waiting at every layer (docs/local_engines.md has the measurement)."""
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def threads_for(weights_mib: float, *, cores: int) -> int:
+    """Threads for a model of this size: a small one spends more on waiting for its threads than on computing."""
+    return max(1, min(cores, round(weights_mib / _MIB_PER_THREAD)))
+
 
 K = TypeVar("K")
 T = TypeVar("T")

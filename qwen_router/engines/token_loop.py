@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,6 +73,7 @@ class TokenPlan:
     think_close_id: int | None
     stop_thinking_ids: tuple[int, ...]
     step_timeout_s: float
+    cpu_threads: int | None
 
 
 @dataclass
@@ -179,7 +181,7 @@ class TokenLoop:
         """Put ids into the cache and give the scores of the next token, in f32."""
         torch = self._torch
         started = time.monotonic()
-        with torch.inference_mode():
+        with torch.inference_mode(), self._threads():
             tokens = torch.tensor([ids], device=self.model.device)
             out = self.model(input_ids=tokens, past_key_values=self._cache, use_cache=True, logits_to_keep=1)
         self._used_tokens += len(ids)
@@ -190,6 +192,19 @@ class TokenLoop:
                 engine="transformers",
             )
         return out.logits[0, -1].float()
+
+    @contextmanager
+    def _threads(self) -> Iterator[None]:
+        """torch's thread count belongs to the whole process, so it is set for the one step only."""
+        before = self._torch.get_num_threads()
+        if self.plan.cpu_threads in (None, before):
+            yield
+            return
+        self._torch.set_num_threads(self.plan.cpu_threads)
+        try:
+            yield
+        finally:
+            self._torch.set_num_threads(before)
 
     def _pick(self, logits: Any) -> int:
         """Sample as the plan says. Penalty first, then temperature, top-k, top-p, min-p: the order of transformers."""

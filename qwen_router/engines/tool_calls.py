@@ -4,7 +4,7 @@ Reads Qwen's two formats, JSON (`<tool_call>{"name": ..., "arguments": {...}}</t
 (`<tool_call><function=f><parameter=x>1</parameter></function></tool_call>`, also without the outer tag), and the native
 calls of the HTTP APIs. What is no sound call stays text and is named. Running a tool is somebody else's work.
 
-    python -c "from qwen_router.engines.tool_calls import parse_body; print(parse_body('{\\"name\\": \\"f\\", \\"arguments\\": {}}'))"
+    python -c "from qwen_router.engines.tool_calls import parse_body; print(parse_body('<function=f></function>'))"
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from qwen_router.demo import DEMO_MODEL_ID, demo_checkpoint
 from qwen_router.engines.assemble import ReplyAssembler, astream_in_thread
 from qwen_router.engines.base import Call, Event, Usage
 from qwen_router.engines.local_prompt import PromptEncoder, chat_messages, effective_sampling, tool_specs
-from qwen_router.engines.residence import Residence
+from qwen_router.engines.residence import Residence, threads_for, usable_cores
 from qwen_router.engines.thinking import CLOSE, OPEN
 from qwen_router.engines.token_loop import TokenLoop, TokenPlan
 from qwen_router.errors import EngineError, EngineRefused, MissingExtra, RouterError, UnknownName
@@ -44,6 +44,7 @@ class _Loaded:
     end_ids: frozenset[int]
     context_tokens: int
     template: str
+    cpu_threads: int | None  # None on an accelerator
 
 
 class TransformersEngine:
@@ -167,6 +168,7 @@ class TransformersEngine:
             think_close_id=loaded.prompts.control_ids.get(CLOSE),
             stop_thinking_ids=stop_ids,
             step_timeout_s=call.timeout_s,
+            cpu_threads=loaded.cpu_threads,
         )
 
     def _load(self, folder: Path) -> _Loaded:
@@ -257,14 +259,21 @@ def _loaded(model: Any, tokenizer: Any, folder: Path) -> _Loaded:
                     messages, tools=tools or None, add_generation_prompt=True, tokenize=False, **options
                 )
             ),
-            encode=lambda text: list(tokenizer(text, add_special_tokens=False)["input_ids"]),
+            encode=lambda text: list(tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids),
             plain_encoder=lambda: _plain_encoder(tokenizer),
             control_ids={str(token): int(i) for i, token in tokenizer.added_tokens_decoder.items()},
         ),
         end_ids=frozenset(int(i) for i in end_ids),
+        cpu_threads=_cpu_threads(model),
         context_tokens=int(getattr(model.config, "max_position_embeddings", 0) or 1 << 30),
         template=template,
     )
+
+
+def _cpu_threads(model: Any) -> int | None:
+    if str(model.device) != "cpu":
+        return None
+    return threads_for(sum(p.numel() * p.element_size() for p in model.parameters()) / 1024**2, cores=usable_cores())
 
 
 def _plain_encoder(tokenizer: Any) -> Callable[[str], list[int]]:
@@ -288,17 +297,19 @@ def _decoder(tokenizer: Any) -> Callable[[int], str | None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """No progress bars while a model loads."""
+    """No progress bars and no remarks while a model loads; what goes wrong comes as an exception."""
     from transformers.utils import logging
 
-    bars: Any = logging  # its switches carry no types
-    shown = bars.is_progress_bar_enabled()
-    bars.disable_progress_bar()
+    switches: Any = logging  # they carry no types
+    shown, verbosity = switches.is_progress_bar_enabled(), switches.get_verbosity()
+    switches.disable_progress_bar()
+    switches.set_verbosity_error()
     try:
         yield
     finally:
+        switches.set_verbosity(verbosity)
         if shown:
-            bars.enable_progress_bar()
+            switches.enable_progress_bar()
 
 
 @contextmanager

@@ -29,7 +29,10 @@ _OWNED = {
     "malayalam": "ml", "sinhala": "si", "thai": "th", "lao": "lo", "tibetan": "bo", "myanmar": "my", "georgian": "ka", "khmer": "km",
     "hangul": "ko", "hiragana": "ja", "katakana": "ja",
 }  # fmt: skip
+_COMMONEST = {"cyrillic": "ru", "arabic": "ar", "hebrew": "he", "devanagari": "hi", "bengali": "bn", "ethiopic": "am"}
+"""What a script that several languages share is taken for when CLD2 finds no language."""
 _OWNER = {chars.SCRIPT_CLASS[script]: language for script, language in _OWNED.items()}
+_LIKELY = {chars.SCRIPT_CLASS[script]: language for script, language in _COMMONEST.items()}
 _HAN, _HIRAGANA = chars.SCRIPT_CLASS["han"], chars.SCRIPT_CLASS["hiragana"]
 _ALIASES = {"iw": "he", "jw": "jv", "in": "id", "mo": "ro", "sh": "sr", "tl": "tl", "zh-hant": "zh", "ji": "yi", "nb": "no", "nn": "no"}
 
@@ -83,28 +86,29 @@ def language_of(text: str, by_class: NDArray[np.intp] | None = None) -> str:
     kana = int(by_class[_HIRAGANA : _HIRAGANA + 2].sum())
     if kana and kana * 8 >= int(by_class[_HAN]):
         biggest = _HIRAGANA
-    share = (int(by_class[biggest]) + (int(by_class[_HAN]) if biggest == _HIRAGANA else 0)) / letters
-    owner = _OWNER.get(biggest)
-    if share > 0.7:
-        if owner is not None:
-            return owner
-        if biggest == _HAN:
-            return "zh"
-    return _detected(text, letters, owner if share > 0.3 else None)
+    han = int(by_class[_HAN])
+    own = int(by_class[biggest]) + (han if biggest in (_HIRAGANA, _HAN) else 0)  # a Han character says as much as two letters
+    share = own / (letters + han)
+    owner = "zh" if biggest == _HAN else _OWNER.get(biggest)
+    if share > 0.7 and owner is not None:
+        return owner
+    if share <= 0.3:
+        biggest, owner = 0, None
+    return _detected(text, letters, owner, owner or _LIKELY.get(biggest, UNKNOWN))
 
 
-def _detected(text: str, letters: int, owner: str | None) -> str:
-    """Ask CLD2; `owner` is the language of a script that makes up a part of the text, if one does."""
+def _detected(text: str, letters: int, owner: str | None, likely: str) -> str:
+    """Ask CLD2; `owner` is the language of a script that makes up a part of the text, `likely` what to say if CLD2 knows nothing."""
     import pycld2
 
     payload = text[:READ_CHARS].translate(_NOT_FOR_CLD2).encode("utf-8", "ignore")
     try:
         _, _, found = pycld2.detect(payload, bestEffort=True, returnVectors=False)
     except pycld2.error:
-        return owner or UNKNOWN
+        return likely
     codes = [(_ALIASES.get(code.lower(), code.split("-")[0]), percent) for _, code, percent, _ in found if code != "un"]
     if not codes:
-        return owner or (UNKNOWN if letters < 12 else "en" if text.isascii() else UNKNOWN)
+        return "en" if likely == UNKNOWN and letters >= 12 and text.isascii() else likely
     if letters >= MIXED_LETTERS and (owner not in (None, codes[0][0]) or (len(codes) > 1 and codes[1][1] >= MIXED_SHARE_PERCENT)):
         return MIXED
     return codes[0][0]

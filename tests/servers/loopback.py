@@ -1,0 +1,119 @@
+"""A small HTTP server in a thread whose answers are functions: the ground under the protocol servers.
+
+An `Answer` is a status, headers and pieces of a body; a piece may be bytes, a number of seconds to wait, or `RESET`.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+RESET = object()
+"""In a body: cut the connection."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a client sent."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: Any
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int = 200
+    body: Iterable[Any] = ()
+    content_type: str = "application/json"
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of_json(cls, value: Any, *, status: int = 200) -> Answer:
+        return cls(status=status, body=(json.dumps(value).encode(),))
+
+
+class LoopbackServer:
+    """Listens while it is entered; `asked` lists every request, `left_early` counts clients that went away in mid-answer."""
+
+    def __init__(self, answer: Callable[[Asked], Answer]) -> None:
+        self.asked: list[Asked] = []
+        self.left_early = threading.Event()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_: object) -> None:
+                """Quiet."""
+
+            def handle_any(self) -> None:
+                length = int(self.headers.get("content-length") or 0)
+                raw = self.rfile.read(length)
+                asked = Asked(self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, json.loads(raw) if raw else None)
+                outer.asked.append(asked)
+                self.send(answer(asked))
+
+            def send(self, reply: Answer) -> None:
+                try:
+                    self.send_response(reply.status)
+                    for name, value in {"content-type": reply.content_type, **reply.headers}.items():
+                        self.send_header(name, value)
+                    self.send_header("transfer-encoding", "chunked")
+                    self.end_headers()
+                    for piece in reply.body:
+                        if piece is RESET:
+                            return self.cut()
+                        if isinstance(piece, int | float):
+                            time.sleep(piece)
+                            continue
+                        self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece) if piece else b"")
+                        self.wfile.flush()
+                    self.wfile.write(b"0\r\n\r\n")
+                except (BrokenPipeError, ConnectionResetError):
+                    self.close_connection = True
+                    outer.left_early.set()
+
+            def cut(self) -> None:
+                self.wfile.flush()
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.connection.close()
+                self.close_connection = True
+
+            do_GET = do_POST = handle_any
+
+            def finish(self) -> None:
+                try:
+                    super().finish()
+                except (OSError, ValueError):
+                    """The connection was cut."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    @property
+    def bodies(self) -> list[Any]:
+        """Bodies of the POST requests, in order."""
+        return [asked.body for asked in self.asked if asked.method == "POST"]
+
+    def __enter__(self) -> LoopbackServer:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(timeout=5)

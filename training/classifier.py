@@ -1,0 +1,266 @@
+"""Train the profile classifier: domain, depth and difficulty, from the shared requests, outcomes and generated asks.
+
+Writes `qwen_router/profile/data/classifier.npz` and `classifier.json` (thresholds and figures as data), and the figures
+into docs/profile.md between its markers. Everything is drawn from one seed. Features come from `qwen_router.profile.features`,
+the same code that serves. `--evaluate` trains once per source without it (leave one source out): that sets the
+temperature and the abstain threshold; without it those of the last run are kept.
+
+    python training/classifier.py --requests ../shared/data/requests.jsonl.gz --outcomes ../shared/data/outcomes.jsonl.gz --evaluate
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from qwen_router.profile.chars import DATA  # noqa: E402  (the script runs from anywhere)
+from qwen_router.profile.features import BUCKET_BITS, FORM, Features, features_of  # noqa: E402
+from qwen_router.profile.reading import excerpt_of  # noqa: E402
+from qwen_router.profile.types import DOMAINS  # noqa: E402
+from training.asks import OTHER_TOOLS, generate  # noqa: E402
+from training.report import evaluation, write_figures  # noqa: E402
+
+GENERATED = 9_000
+HIDDEN = 32
+EPOCHS = 8
+BATCH = 128
+LEARNING_RATE = 0.01
+TABLE_DECAY = 2e-4
+DROP_NGRAMS = 0.25
+"""Share of rows that are shown without their n-grams, so that the features of form learn to stand alone."""
+DROP_WORDS = 0.2
+ABSTAIN_PRECISION = 0.90
+"""The threshold is the lowest confidence from which on this share is right on sources unseen in training."""
+
+# Mixtral 8x7B's published scores (Mixtral of Experts, arXiv 2401.04088, table 2): the share that a mid-size model fails
+# on sources of that kind. They anchor the level between domains; the outcomes teach what makes one question harder.
+FAILS = {"gsm8k-train": 1 - 0.744, "cmath": 1 - 0.744, "mbxp": 1 - 0.607, "humaneval-xl": 1 - 0.402, "college-math": 1 - 0.284, "olympiadbench": 1 - 0.284}
+MMLU_MATH = {"abstract_algebra", "college_mathematics", "elementary_mathematics", "high_school_mathematics", "high_school_statistics"}
+MMLU_UNCLEAR = {
+    "college_physics", "high_school_physics", "conceptual_physics", "econometrics", "formal_logic", "logical_fallacies", "high_school_chemistry",
+    "college_chemistry", "professional_accounting", "college_computer_science", "high_school_computer_science", "machine_learning",
+    "computer_security", "electrical_engineering", "astronomy", "moral_scenarios",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One training example; what is None is unknown and teaches nothing. `group` is the source it is left out with."""
+
+    text: str
+    group: str
+    language: str
+    licence: str
+    domain: str | None = None
+    depth: float | None = None
+    fails: float | None = None
+    weight: float = 1.0
+    tools: tuple[str, ...] = ()
+
+
+def read_gz(path: Path) -> list[dict[str, Any]]:
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def shared_rows(path: Path, rng: random.Random) -> list[Row]:
+    """The labelled shared requests. A rewriting ask that is a translation ask is labelled as one."""
+    rows = []
+    for item in read_gz(path):
+        source, domain = item["source"], item["domain"]
+        group = source if source.startswith("belle") else source.partition(":")[0]
+        if domain == "unlabelled":
+            continue
+        if domain == "writing" and ("翻译" in item["text"] or "译成" in item["text"]):
+            domain = "translation"
+        tools = tuple(item.get("tools") or ())
+        if not tools and rng.random() < 0.05:
+            tools = tuple(rng.sample(OTHER_TOOLS, rng.randint(1, 4)))
+        rows.append(Row(item["text"], group, item["language"], item["licence"], domain, item["depth"], FAILS.get(group), tools=tools))
+    return rows
+
+
+def outcome_rows(path: Path) -> list[Row]:
+    """MMLU questions with whether Mixtral failed; subjects that may need calculation or deduction teach no domain."""
+    rows = []
+    for item in read_gz(path):
+        subject = item["task"].removeprefix("mmlu_")
+        domain = "math" if subject in MMLU_MATH else None if subject in MMLU_UNCLEAR else "knowledge"
+        fails = float(not item["correct"]["mistralai/Mixtral-8x7B-Instruct-v0.1"])
+        rows.append(Row(item["text"], f"mmlu:{subject}", "en", "Apache-2.0", domain, fails=fails))
+    return rows
+
+
+def generated_rows(seed: int) -> list[Row]:
+    asks = {(ask.text, ask.tools): ask for ask in generate(seed=seed, count=GENERATED)}
+    return [Row(a.text, "generated", a.language, "Apache-2.0", a.domain, a.depth, tools=a.tools) for a in asks.values()]
+
+
+def weighted(rows: Sequence[Row]) -> NDArray[np.float32]:
+    """Every group weighs the square root of its size, every domain the same in sum."""
+    group_size = Counter((row.group.partition("mmlu:")[1] or row.group, row.domain) for row in rows)
+    weights = np.array([group_size[(row.group.partition("mmlu:")[1] or row.group, row.domain)] ** -0.5 for row in rows])
+    for domain in DOMAINS:
+        chosen = np.array([row.domain == domain for row in rows])
+        if chosen.any():
+            weights[chosen] /= weights[chosen].sum()
+    unknown = np.array([row.domain is None for row in rows])
+    weights[unknown] = weights[~unknown].mean()
+    return np.asarray(weights / weights.mean(), dtype=np.float32)
+
+
+class Net(nn.Module):
+    """A bag of hashed n-grams plus a small network over the features of form; outputs as in `profile/classifier.py`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        outputs = len(DOMAINS) + 2
+        self.table = nn.EmbeddingBag(1 << BUCKET_BITS, outputs, mode="sum")
+        nn.init.zeros_(self.table.weight)
+        self.hidden = nn.Linear(len(FORM), HIDDEN)
+        self.out = nn.Linear(HIDDEN, outputs)
+        self.direct = nn.Linear(len(FORM), outputs, bias=False)
+        nn.init.zeros_(self.direct.weight)
+
+    def forward(self, buckets: torch.Tensor, offsets: torch.Tensor, weights: torch.Tensor, form: torch.Tensor) -> torch.Tensor:
+        joined: torch.Tensor = self.table(buckets, offsets, per_sample_weights=weights)
+        return joined + self.out(torch.tanh(self.hidden(form))) + self.direct(form)
+
+
+def batch_of(features: Sequence[Features], rng: np.random.Generator | None) -> tuple[torch.Tensor, ...]:
+    """Tensors of several texts; with `rng`, some n-grams, and for some rows all of them, are left out."""
+    weights = [f.weights for f in features]
+    if rng is not None:
+        for i, f in enumerate(features):
+            kept = (rng.random(f.weights.size) > DROP_WORDS).astype(np.float32) / (1 - DROP_WORDS)
+            if rng.random() < DROP_NGRAMS:
+                kept[: f.shapes_at] = 0
+            weights[i] = f.weights * kept
+    sizes = np.array([f.buckets.size for f in features])
+    offsets = np.concatenate(([0], np.cumsum(sizes)[:-1]))
+    return (
+        torch.from_numpy(np.concatenate([f.buckets for f in features]).astype(np.int64)),
+        torch.from_numpy(offsets),
+        torch.from_numpy(np.concatenate(weights)),
+        torch.from_numpy(np.stack([f.form for f in features])),
+    )
+
+
+def loss_of(raw: torch.Tensor, rows: Sequence[Row], weights: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy of the domain, and of depth and difficulty where they are known."""
+    labels = torch.tensor([-1 if row.domain is None else DOMAINS.index(row.domain) for row in rows])  # type: ignore[arg-type]
+    total = raw.new_zeros(())
+    known = labels >= 0
+    if known.any():
+        each = nn.functional.cross_entropy(raw[known, : len(DOMAINS)], labels[known], reduction="none", label_smoothing=0.02)
+        total = total + (each * weights[known]).mean()
+    for column, values in ((-2, [row.depth for row in rows]), (-1, [row.fails for row in rows])):
+        have = torch.tensor([value is not None for value in values])
+        if have.any():
+            target = torch.tensor([value for value in values if value is not None])
+            total = total + 0.5 * nn.functional.binary_cross_entropy_with_logits(raw[have, column], target)
+    return total
+
+
+def train(rows: Sequence[Row], features: Sequence[Features], *, seed: int, epochs: int = EPOCHS) -> Net:
+    """Fit one network. The table decays towards zero, so rare n-grams stay out of the way."""
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    net = Net()
+    weights = torch.from_numpy(weighted(rows))
+    dense = [parameter for name, parameter in net.named_parameters() if not name.startswith("table")]
+    optimizer = torch.optim.AdamW(
+        [{"params": net.table.parameters(), "weight_decay": TABLE_DECAY / LEARNING_RATE}, {"params": dense, "lr": LEARNING_RATE / 3, "weight_decay": 0.01}],
+        lr=LEARNING_RATE,
+    )
+    steps = epochs * (len(rows) // BATCH + 1)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: max(0.0, 1 - step / steps))
+    for _ in range(epochs):
+        order = rng.permutation(len(rows))
+        for start in range(0, len(rows), BATCH):
+            chosen = order[start : start + BATCH]
+            raw = net(*batch_of([features[i] for i in chosen], rng))
+            loss = loss_of(raw, [rows[i] for i in chosen], weights[chosen])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+    return net
+
+
+@torch.no_grad()
+def predict(net: Net, features: Sequence[Features]) -> NDArray[np.float32]:
+    parts = [net(*batch_of(features[i : i + 512], None)).numpy() for i in range(0, len(features), 512)]
+    return np.concatenate(parts)
+
+
+def save(net: Net, folder: Path, meta: dict[str, Any]) -> None:
+    """Write the weights (the table as 8-bit integers with one scale a column) and what belongs to them."""
+    table = net.table.weight.detach().numpy()
+    scale = np.maximum(np.abs(table).max(axis=0), 1e-6) / 127
+    arrays = {
+        "table": np.round(table / scale).astype(np.int8), "table_scale": scale.astype(np.float32),
+        "hidden": net.hidden.weight.detach().numpy().T.copy(), "hidden_bias": net.hidden.bias.detach().numpy(),
+        "out": net.out.weight.detach().numpy().T.copy(), "direct": net.direct.weight.detach().numpy().T.copy(),
+        "out_bias": net.out.bias.detach().numpy(),
+    }  # fmt: skip
+    np.savez(folder / "classifier.npz", **arrays)
+    (folder / "classifier.json").write_text(json.dumps(meta, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+def data_card(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Rows by source, licence and domain."""
+    groups = Counter((row.group.partition(":")[0] if row.group.startswith("mmlu") else row.group, row.licence, row.domain or "none") for row in rows)
+    return [{"source": s, "licence": li, "domain": d, "rows": n} for (s, li, d), n in sorted(groups.items())]
+
+
+def main() -> None:
+    """Read, evaluate if asked to, train on everything, write."""
+    parser = argparse.ArgumentParser(description="Train the classifier that ships.")
+    parser.add_argument("--requests", type=Path, required=True)
+    parser.add_argument("--outcomes", type=Path, required=True)
+    parser.add_argument("--seed", type=int, default=3)
+    parser.add_argument("--evaluate", action="store_true", help="leave one source out, every source in turn")
+    parser.add_argument("--out", type=Path, default=DATA)
+    options = parser.parse_args()
+    torch.set_num_threads(2)
+    started = time.perf_counter()
+    rng = random.Random(options.seed)
+    rows = shared_rows(options.requests, rng) + outcome_rows(options.outcomes) + generated_rows(options.seed)
+    features = [features_of(excerpt_of(row.text), total_chars=len(row.text), tool_names=row.tools) for row in rows]
+    print(f"{len(rows)} rows, features after {time.perf_counter() - started:.0f} s", file=sys.stderr)
+    meta_file = options.out / "classifier.json"
+    figures: dict[str, Any]
+    if options.evaluate:
+        figures = evaluation(rows, features, seed=options.seed, precision=ABSTAIN_PRECISION)
+    elif meta_file.exists():
+        kept = json.loads(meta_file.read_text("utf-8"))
+        figures = {key: kept[key] for key in ("temperature", "abstain_below", "difficulty_slope", "difficulty_offset", "figures")}
+    else:
+        figures = {"temperature": 1.0, "abstain_below": 0.5, "difficulty_slope": 1.0, "difficulty_offset": 0.0, "figures": {}}
+    net = train(rows, features, seed=options.seed)
+    head = {"version": f"1-seed{options.seed}", "bucket_bits": BUCKET_BITS, "domains": DOMAINS, "form": FORM}
+    save(net, options.out, head | figures | {"data": data_card(rows)})
+    write_figures(ROOT / "docs" / "profile.md", figures, data_card(rows))
+    print(f"wrote {options.out} after {time.perf_counter() - started:.0f} s", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
