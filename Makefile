@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 PIP = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check format clean
+.PHONY: demo test check format wheel clean
 
 demo: $(VENV)/base
 	@$(VENV)/bin/qwen-router demo
@@ -35,5 +35,14 @@ $(VENV)/dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) --editable ".[dev]"
 	@touch $@ $(VENV)/base
 
+# What a user installs: the wheel, alone, in a bare environment, away from the checkout.
+wheel: $(VENV)/dev
+	rm -rf dist $(VENV)-bare
+	$(VENV)/bin/python -m build --wheel --outdir dist
+	$(PYTHON) -m venv $(VENV)-bare
+	$(VENV)-bare/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt dist/*.whl
+	cd / && $(abspath $(VENV))-bare/bin/qwen-router route "What is 12 * 13?"
+	rm -rf $(VENV)-bare
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-bare build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -14,6 +14,7 @@ import json
 import random
 import re
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +23,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from qwen_router.demo import demo_checkpoint
-from training.nano import EARLY_STOP
+from training.nano_examples import EARLY_STOP
 from training.nano_tasks import draw_terms, phrase_sum
 
 TERMS = (2, 3, 4, 6)
@@ -56,7 +57,7 @@ class Reader:
 
     def __init__(self, checkpoint: Path, *, greedy: bool) -> None:
         self.tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(checkpoint)
-        self.model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32).eval()
+        self.model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32)
         self.greedy = greedy
         self.close = self.tokenizer.convert_tokens_to_ids("</think>")
         self.end = self.tokenizer.convert_tokens_to_ids("<|im_end|>")
@@ -75,7 +76,8 @@ class Reader:
         ids = torch.tensor([[pad] * (longest - len(p)) + p for p in prompts])
         mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts])
         sampling = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None} if self.greedy else {}
-        made = self.model.generate(input_ids=ids, attention_mask=mask, max_new_tokens=max_tokens, **sampling)
+        generate: Callable[..., torch.Tensor] = self.model.generate  # type: ignore[assignment]
+        made = generate(input_ids=ids, attention_mask=mask, max_new_tokens=max_tokens, **sampling)
         replies: list[list[int]] = made[:, longest:].tolist()
         return [reply[: reply.index(self.end) + 1] if self.end in reply else reply for reply in replies]
 
@@ -83,8 +85,8 @@ class Reader:
         """Whether the turn ended and the last number of its answer is the sum."""
         if not reply or reply[-1] != self.end:
             return False
-        answer = str(self.tokenizer.decode(reply, skip_special_tokens=True)).split("</think>")[-1]
-        found = re.findall(r"\d+", answer)
+        text = str(self.tokenizer.decode(reply, skip_special_tokens=True))
+        found = [] if "<think>" in text and "</think>" not in text else re.findall(r"\d+", text.split("</think>")[-1])
         return bool(found) and int(found[-1]) == item.answer
 
 

@@ -234,7 +234,7 @@ def call_for(request: Request, decision: Decision, candidate: Candidate, *, time
         thinking=ThinkingPlan(candidate.thinking, candidate.budget_tokens if candidate.thinking else None),
         behaviour=candidate.build.model.thinking.behaviour,
         sampling=sampling.model_copy(update=changes) if changes else sampling,
-        max_answer_tokens=decision.answer_tokens,
+        max_answer_tokens=candidate.answer_tokens,
         context_tokens=candidate.context_tokens,
         tools=request.tools,
         tool_choice=request.tool_choice,

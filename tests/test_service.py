@@ -31,12 +31,16 @@ from qwen_router.settings import Settings
 MACHINE = Machine("test", (Device("cpu", "cpu", "cpu", 262144, 250000, 200.0, 4.0),), cores=32, system="Linux")
 SMALL = ServedBuild("fake", "fake", "qwen3:1.7b", "Qwen/Qwen3-1.7B", "q4_K_M", resident=True)
 LARGE = ServedBuild("fake", "fake", "qwen3:8b", "Qwen/Qwen3-8B", "q4_K_M", resident=True)
-SUM = {"model": "auto", "messages": [{"role": "user", "content": "What is 2 + 2?"}]}
+SUM: dict[str, Any] = {"model": "auto", "messages": [{"role": "user", "content": "What is 2 + 2?"}]}
 SECRET = "the-orchid-blooms-at-noon"
 WEATHER = ToolCall("call_7", "weather", {"city": "Köln", "days": 2})
 WEATHER_TOOL = {
     "type": "function",
-    "function": {"name": "weather", "description": "", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
+    "function": {
+        "name": "weather",
+        "description": "",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
+    },
 }
 
 
@@ -78,7 +82,9 @@ def delta_text(events: list[dict[str, Any]], key: str) -> str:
 
 
 async def test_a_chat_completion_has_answer_reasoning_usage_and_who_answered() -> None:
-    response = await ask(app_on(fake("It is 4.", reasoning=("two and two",))), "/v1/chat/completions", {**SUM, "think": True})
+    response = await ask(
+        app_on(fake("It is 4.", reasoning=("two and two",))), "/v1/chat/completions", {**SUM, "think": True}
+    )
     assert response.status_code == 200
     body = response.json()
     message = body["choices"][0]["message"]
@@ -105,7 +111,9 @@ async def test_every_routed_reply_carries_the_five_headers() -> None:
 
 
 async def test_a_stream_ends_with_finish_reason_router_block_and_done() -> None:
-    response = await ask(app_on(fake("It is 4.", reasoning=("two and two",))), "/v1/chat/completions", {**SUM, "stream": True, "think": True})
+    response = await ask(
+        app_on(fake("It is 4.", reasoning=("two and two",))), "/v1/chat/completions", {**SUM, "stream": True, "think": True}
+    )
     assert response.headers["content-type"].startswith("text/event-stream")
     assert response.text.endswith("data: [DONE]\n\n")
     events = events_of(response)
@@ -132,7 +140,9 @@ async def test_usage_comes_in_a_last_chunk_when_asked_for() -> None:
 @pytest.mark.parametrize("think", [False, True], ids=["silent", "thinking"])
 @pytest.mark.parametrize("tools", [False, True], ids=["no-tools", "tools"])
 @pytest.mark.parametrize("formatted", [False, True], ids=["free", "schema"])
-async def test_stream_tools_format_and_thinking_work_in_every_combination(stream: bool, think: bool, tools: bool, formatted: bool) -> None:
+async def test_stream_tools_format_and_thinking_work_in_every_combination(
+    stream: bool, think: bool, tools: bool, formatted: bool
+) -> None:
     """ollama/ollama-python/issues/529: each worked alone, the combination did not."""
     answer = "" if tools else '{"sum": 4}'
     schema = {"type": "object", "properties": {"sum": {"type": "integer"}}}
@@ -289,7 +299,13 @@ async def test_ollama_options_are_honoured() -> None:
     options = {"temperature": 0.3, "num_predict": 7, "seed": 11, "top_p": 0.5, "stop": ["X"]}
     await ask(app_on(engine), "/api/chat", {**SUM, "stream": False, "think": False, "options": options})
     call = engine.calls[0]
-    assert (call.sampling.temperature, call.max_answer_tokens, call.seed, call.sampling.top_p, call.stop) == (0.3, 7, 11, 0.5, ("X",))
+    assert (call.sampling.temperature, call.max_answer_tokens, call.seed, call.sampling.top_p, call.stop) == (
+        0.3,
+        7,
+        11,
+        0.5,
+        ("X",),
+    )
 
 
 async def test_ollama_errors_are_one_string() -> None:
@@ -303,7 +319,12 @@ async def test_ollama_errors_are_one_string() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["Hello!", "Prove that there are infinitely many primes.", "把这句话翻译成英文：今天天气很好", "Write a quicksort in Rust."],
+    [
+        "Hello!",
+        "Prove that there are infinitely many primes.",
+        "把这句话翻译成英文：今天天气很好",
+        "Write a quicksort in Rust.",
+    ],
     ids=["greeting", "proof", "chinese", "code"],
 )
 async def test_the_route_endpoint_and_the_library_give_the_same_line(text: str) -> None:
@@ -374,9 +395,10 @@ async def test_classify_gives_the_profile() -> None:
 )
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/api/chat", "/v1/route"])
 async def test_bad_bodies_get_400_and_a_reason(path: str, body: Any, said: str) -> None:
-    if path == "/v1/route" and isinstance(body, dict) and "stream" in body:
-        pytest.skip("nothing is streamed there")
     response = await ask(app_on(), path, body)
+    if path == "/v1/route" and "stream" in said:  # nothing is streamed there
+        assert response.status_code == 200
+        return
     assert response.status_code == 400, response.text
     error = response.json()["error"]
     message = error if path == "/api/chat" else error["message"]
@@ -384,7 +406,9 @@ async def test_bad_bodies_get_400_and_a_reason(path: str, body: Any, said: str) 
     assert "try:" in message
 
 
-@pytest.mark.parametrize("extra", [{"n": 2}, {"logprobs": True}, {"stream_options": 1}, {"stream_options": {"include_usage": 1}}])
+@pytest.mark.parametrize(
+    "extra", [{"n": 2}, {"logprobs": True}, {"stream_options": 1}, {"stream_options": {"include_usage": 1}}]
+)
 async def test_what_would_change_the_shape_of_the_reply_is_refused(extra: Mapping[str, Any]) -> None:
     assert (await ask(app_on(), "/v1/chat/completions", {**SUM, **extra})).status_code == 400
 
@@ -453,7 +477,15 @@ async def test_a_key_is_asked_for(header: str | None, status: int) -> None:
 
 @pytest.mark.parametrize(
     ("host", "loopback"),
-    [("127.0.0.1", True), ("::1", True), ("[::1]", True), ("localhost", True), ("0.0.0.0", False), ("::", False), ("a.example", False)],
+    [
+        ("127.0.0.1", True),
+        ("::1", True),
+        ("[::1]", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("a.example", False),
+    ],
 )
 def test_other_computers_are_let_in_only_with_a_key(host: str, loopback: bool) -> None:
     assert is_loopback(host) is loopback
@@ -478,7 +510,9 @@ def test_other_computers_are_let_in_only_with_a_key(host: str, loopback: bool) -
     ids=["refused", "unreachable", "timeout"],
 )
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-async def test_a_failure_before_the_first_byte_has_its_own_status(error: EngineError, status: int, code: str, stream: bool) -> None:
+async def test_a_failure_before_the_first_byte_has_its_own_status(
+    error: EngineError, status: int, code: str, stream: bool
+) -> None:
     response = await ask(app_on(fake(fail=error)), "/v1/chat/completions", {**SUM, "stream": stream})
     assert response.status_code == status
     assert response.json()["error"]["code"] == code
@@ -490,7 +524,9 @@ async def test_a_failure_before_the_first_byte_has_its_own_status(error: EngineE
 
 async def test_a_failure_after_the_first_byte_is_an_event_and_the_end() -> None:
     failing = EngineTimeout("too slow", fix="wait")
-    response = await ask(app_on(fake("It is four, I think", fail=failing, fail_after=2)), "/v1/chat/completions", {**SUM, "stream": True})
+    response = await ask(
+        app_on(fake("It is four, I think", fail=failing, fail_after=2)), "/v1/chat/completions", {**SUM, "stream": True}
+    )
     assert response.status_code == 200
     events = events_of(response)
     assert events[-1]["error"]["code"] == "engine_timeout"
@@ -614,18 +650,24 @@ def test_the_openai_client_talks_to_it() -> None:
     import openai
 
     engine = fake("It is 4.", reasoning=("two and two",))
-    with listening(app_on(engine, api_key="k")) as url, openai.OpenAI(base_url=f"{url}/v1", api_key="k", max_retries=0) as client:
-        messages: Any = SUM["messages"]
-        whole = client.chat.completions.create(model="auto:quality", messages=messages, extra_body={"think": True})
+    with (
+        listening(app_on(engine, api_key="k")) as url,
+        openai.OpenAI(base_url=f"{url}/v1", api_key="k", max_retries=0) as client,
+    ):
+        whole = client.chat.completions.create(model="auto:quality", messages=SUM["messages"], extra_body={"think": True})
         assert whole.choices[0].message.content == "It is 4."
         assert whole.usage is not None and whole.usage.completion_tokens_details is not None
         assert whole.usage.completion_tokens_details.reasoning_tokens
-        chunks = list(client.chat.completions.create(model="auto", messages=messages, stream=True, stream_options={"include_usage": True}))
+        chunks = list(
+            client.chat.completions.create(
+                model="auto", messages=SUM["messages"], stream=True, stream_options={"include_usage": True}
+            )
+        )
         assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices) == "It is 4."
         assert chunks[-1].usage is not None
         assert "auto" in [model.id for model in client.models.list()]
         with pytest.raises(openai.NotFoundError, match="did you mean"):
-            client.chat.completions.create(model="auto:fats", messages=messages)
+            client.chat.completions.create(model="auto:fats", messages=SUM["messages"])
         with pytest.raises(openai.AuthenticationError):
             client.with_options(api_key="wrong").models.list()
 
@@ -634,10 +676,12 @@ def test_the_openai_client_talks_to_it() -> None:
 def test_the_openai_client_reads_a_tool_call_stream() -> None:
     import openai
 
-    with listening(app_on(fake("", tool_calls=((WEATHER,),)))) as url, openai.OpenAI(base_url=f"{url}/v1", api_key="-", max_retries=0) as client:
-        messages: Any = SUM["messages"]
+    with (
+        listening(app_on(fake("", tool_calls=((WEATHER,),)))) as url,
+        openai.OpenAI(base_url=f"{url}/v1", api_key="-", max_retries=0) as client,
+    ):
         tools: Any = [WEATHER_TOOL]
-        with client.chat.completions.stream(model="auto", messages=messages, tools=tools) as stream:
+        with client.chat.completions.stream(model="auto", messages=SUM["messages"], tools=tools) as stream:
             final = stream.get_final_completion()
         calls = final.choices[0].message.tool_calls
         assert calls is not None and json.loads(calls[0].function.arguments) == {"city": "Köln", "days": 2}
@@ -651,15 +695,15 @@ def test_the_ollama_client_talks_to_it() -> None:
     with listening(app_on(engine)) as url:
         client = ollama.Client(url)
         try:
-            whole = client.chat("auto", messages=SUM["messages"], think=True)  # type: ignore[arg-type]
+            whole = client.chat("auto", messages=SUM["messages"], think=True)
             assert (whole.message.content, whole.message.thinking) == ("It is 4.", "two and two")
             assert whole.done and whole.eval_count
-            parts = list(client.chat("auto:quality", messages=SUM["messages"], stream=True, think=False))  # type: ignore[arg-type]
+            parts = list(client.chat("auto:quality", messages=SUM["messages"], stream=True, think=False))
             assert "".join(part.message.content or "" for part in parts) == "It is 4."
             assert parts[-1].done_reason == "stop"
             assert "auto" in [model.model for model in client.list().models]
             with pytest.raises(ollama.ResponseError, match="did you mean") as caught:
-                client.chat("auto:fats", messages=SUM["messages"])  # type: ignore[arg-type]
+                client.chat("auto:fats", messages=SUM["messages"])
             assert caught.value.status_code == 404
         finally:
             client._client.close()
@@ -681,7 +725,7 @@ def test_hanging_up_on_a_real_connection_stops_the_generation() -> None:
 @pytest.mark.loopback
 def test_a_taken_port_is_one_clear_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        with pytest.raises(CannotListen, match="cannot listen on 127.0.0.1 port"):
+        with pytest.raises(CannotListen, match="cannot listen on"):
             serve(router_on(fake()), port=taken.getsockname()[1])
     with pytest.raises(InvalidRequest, match="port is 70000"):
         serve(router_on(fake()), port=70000)

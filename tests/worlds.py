@@ -57,6 +57,7 @@ class Abilities:
         self.means = {(f"made-up/{name}", on): mean for (name, on), mean in means.items()}
         self.sd = sd
         self.reference = np.zeros(len(DOMAINS))
+        self.reference_vision = 0.0
 
     def arrays(self, keys: Sequence[tuple[str, bool]]) -> tuple[np.ndarray, np.ndarray]:
         means = np.array([[self.means[key]] * len(DOMAINS) for key in keys]).reshape(-1, len(DOMAINS))
@@ -65,6 +66,9 @@ class Abilities:
     def vision(self, keys: Sequence[tuple[str, bool]]) -> tuple[np.ndarray, np.ndarray]:
         means = np.array([self.means[key] for key in keys])
         return means, np.full_like(means, self.sd)
+
+    def is_scored(self, keys: Sequence[tuple[str, bool]]) -> np.ndarray:
+        return np.ones(len(keys), dtype=np.bool_)
 
     def quant_penalty(self, quant: str) -> float:
         return {"q4_K_M": 0.1}.get(quant, 0.0)

@@ -98,12 +98,10 @@ def _power_of_word(match: re.Match[str]) -> str:
 
 def _parsed(text: str) -> Any:
     """The unit, or None where pint knows none of that name."""
-    from pint.errors import PintError
-
     try:
         return _registry().parse_units(text)
-    except (PintError, AttributeError, AssertionError, TypeError, ValueError, KeyError, SyntaxError, RecursionError):
-        return None  # pint's parser raises whatever its tokeniser met
+    except Exception:  # Python's tokeniser and pint's evaluator raise whatever they meet (TokenError, AssertionError, ...)
+        return None
 
 
 @cache

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 from torch import nn
 
 ROOT = Path(__file__).parents[1]
@@ -38,11 +39,12 @@ from training.asks import OTHER_TOOLS, generate  # noqa: E402
 from training.report import evaluation, write_figures  # noqa: E402
 
 GENERATED = 9_000
+OUTPUTS = len(DOMAINS) + 2
 HIDDEN = 32
-EPOCHS = 8
-BATCH = 128
-LEARNING_RATE = 0.01
-TABLE_DECAY = 2e-4
+EPOCHS = 6
+BATCH = 256
+LEARNING_RATE = 0.02
+TABLE_DECAY = 0.05
 DROP_NGRAMS = 0.25
 """Share of rows that are shown without their n-grams, so that the features of form learn to stand alone."""
 DROP_WORDS = 0.2
@@ -85,7 +87,7 @@ def shared_rows(path: Path, rng: random.Random) -> list[Row]:
     rows = []
     for item in read_gz(path):
         source, domain = item["source"], item["domain"]
-        group = source if source.startswith("belle") else source.partition(":")[0]
+        group = source.partition(":")[0]
         if domain == "unlabelled":
             continue
         if domain == "writing" and ("翻译" in item["text"] or "译成" in item["text"]):
@@ -126,94 +128,124 @@ def weighted(rows: Sequence[Row]) -> NDArray[np.float32]:
     return np.asarray(weights / weights.mean(), dtype=np.float32)
 
 
-class Net(nn.Module):
-    """A bag of hashed n-grams plus a small network over the features of form; outputs as in `profile/classifier.py`."""
+class Net:
+    """A table of hashed n-grams (numpy, as a sparse product) plus a small network over the features of form (torch)."""
 
     def __init__(self) -> None:
-        super().__init__()
-        outputs = len(DOMAINS) + 2
-        self.table = nn.EmbeddingBag(1 << BUCKET_BITS, outputs, mode="sum")
-        nn.init.zeros_(self.table.weight)
+        self.table: NDArray[np.float32] = np.zeros((1 << BUCKET_BITS, OUTPUTS), dtype=np.float32)
         self.hidden = nn.Linear(len(FORM), HIDDEN)
-        self.out = nn.Linear(HIDDEN, outputs)
-        self.direct = nn.Linear(len(FORM), outputs, bias=False)
+        self.out = nn.Linear(HIDDEN, OUTPUTS)
+        self.direct = nn.Linear(len(FORM), OUTPUTS, bias=False)
         nn.init.zeros_(self.direct.weight)
 
-    def forward(self, buckets: torch.Tensor, offsets: torch.Tensor, weights: torch.Tensor, form: torch.Tensor) -> torch.Tensor:
-        joined: torch.Tensor = self.table(buckets, offsets, per_sample_weights=weights)
-        return joined + self.out(torch.tanh(self.hidden(form))) + self.direct(form)
+    def dense(self) -> list[nn.Parameter]:
+        return [p for layer in (self.hidden, self.out, self.direct) for p in layer.parameters()]
+
+    def form_part(self, form: torch.Tensor) -> torch.Tensor:
+        joined: torch.Tensor = self.out(torch.tanh(self.hidden(form))) + self.direct(form)
+        return joined
 
 
-def batch_of(features: Sequence[Features], rng: np.random.Generator | None) -> tuple[torch.Tensor, ...]:
-    """Tensors of several texts; with `rng`, some n-grams, and for some rows all of them, are left out."""
-    weights = [f.weights for f in features]
-    if rng is not None:
-        for i, f in enumerate(features):
-            kept = (rng.random(f.weights.size) > DROP_WORDS).astype(np.float32) / (1 - DROP_WORDS)
-            if rng.random() < DROP_NGRAMS:
-                kept[: f.shapes_at] = 0
-            weights[i] = f.weights * kept
-    sizes = np.array([f.buckets.size for f in features])
-    offsets = np.concatenate(([0], np.cumsum(sizes)[:-1]))
-    return (
-        torch.from_numpy(np.concatenate([f.buckets for f in features]).astype(np.int64)),
-        torch.from_numpy(offsets),
-        torch.from_numpy(np.concatenate(weights)),
-        torch.from_numpy(np.stack([f.form for f in features])),
-    )
+class Examples:
+    """Features of many texts as one sparse matrix and one dense one; `is_shape` marks the entries that shapes gave."""
+
+    def __init__(self, features: Sequence[Features]) -> None:
+        sizes = np.array([f.buckets.size for f in features])
+        self.starts = np.concatenate(([0], np.cumsum(sizes)))
+        self.buckets = np.concatenate([f.buckets for f in features]).astype(np.int32)
+        self.weights = np.concatenate([f.weights for f in features])
+        self.is_shape = np.concatenate([np.arange(f.buckets.size) >= f.shapes_at for f in features])
+        self.form = np.stack([f.form for f in features])
+
+    def batch(self, chosen: NDArray[np.intp], rng: np.random.Generator | None) -> csr_matrix:
+        """The n-grams of some texts; with `rng`, some of them, and for some texts all but the shapes, are left out."""
+        parts = [np.arange(self.starts[i], self.starts[i + 1]) for i in chosen]
+        sizes = [part.size for part in parts]
+        at = np.concatenate(parts)
+        weights = self.weights[at]
+        if rng is not None:
+            dropped = np.repeat(rng.random(chosen.size) < DROP_NGRAMS, sizes)
+            weights = weights * (rng.random(at.size) > DROP_WORDS) / np.float32(1 - DROP_WORDS) * (self.is_shape[at] | ~dropped)
+        return csr_matrix((weights.astype(np.float32), self.buckets[at], np.concatenate(([0], np.cumsum(sizes)))), shape=(chosen.size, 1 << BUCKET_BITS))
 
 
-def loss_of(raw: torch.Tensor, rows: Sequence[Row], weights: torch.Tensor) -> torch.Tensor:
+def loss_of(raw: torch.Tensor, targets: Targets, chosen: NDArray[np.intp]) -> torch.Tensor:
     """Cross-entropy of the domain, and of depth and difficulty where they are known."""
-    labels = torch.tensor([-1 if row.domain is None else DOMAINS.index(row.domain) for row in rows])  # type: ignore[arg-type]
+    labels = torch.from_numpy(targets.labels[chosen])
     total = raw.new_zeros(())
     known = labels >= 0
     if known.any():
         each = nn.functional.cross_entropy(raw[known, : len(DOMAINS)], labels[known], reduction="none", label_smoothing=0.02)
-        total = total + (each * weights[known]).mean()
-    for column, values in ((-2, [row.depth for row in rows]), (-1, [row.fails for row in rows])):
-        have = torch.tensor([value is not None for value in values])
+        total = total + (each * torch.from_numpy(targets.weights[chosen])[known]).mean()
+    for column, values in ((-2, targets.depth[chosen]), (-1, targets.fails[chosen])):
+        have = torch.from_numpy(~np.isnan(values))
         if have.any():
-            target = torch.tensor([value for value in values if value is not None])
-            total = total + 0.5 * nn.functional.binary_cross_entropy_with_logits(raw[have, column], target)
+            total = total + 0.5 * nn.functional.binary_cross_entropy_with_logits(raw[have, column], torch.from_numpy(values)[have])
     return total
 
 
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """What is to be learned, a column each; an unknown label is -1, an unknown number not a number."""
+
+    labels: NDArray[np.int64]
+    depth: NDArray[np.float32]
+    fails: NDArray[np.float32]
+    weights: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, rows: Sequence[Row]) -> Targets:
+        labels = np.array([-1 if row.domain is None else [*DOMAINS].index(row.domain) for row in rows], dtype=np.int64)
+        numbers = np.array([[np.nan if v is None else v for v in (row.depth, row.fails)] for row in rows], dtype=np.float32)
+        return cls(labels, numbers[:, 0], numbers[:, 1], weighted(rows))
+
+
 def train(rows: Sequence[Row], features: Sequence[Features], *, seed: int, epochs: int = EPOCHS) -> Net:
-    """Fit one network. The table decays towards zero, so rare n-grams stay out of the way."""
+    """Fit one network by Adam. The table decays towards zero, so rare n-grams stay out of the way."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    net = Net()
-    weights = torch.from_numpy(weighted(rows))
-    dense = [parameter for name, parameter in net.named_parameters() if not name.startswith("table")]
-    optimizer = torch.optim.AdamW(
-        [{"params": net.table.parameters(), "weight_decay": TABLE_DECAY / LEARNING_RATE}, {"params": dense, "lr": LEARNING_RATE / 3, "weight_decay": 0.01}],
-        lr=LEARNING_RATE,
-    )
-    steps = epochs * (len(rows) // BATCH + 1)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: max(0.0, 1 - step / steps))
+    net, examples, targets = Net(), Examples(features), Targets.of(rows)
+    optimizer = torch.optim.AdamW(net.dense(), lr=LEARNING_RATE / 3, weight_decay=0.01)
+    first, second = np.zeros_like(net.table), np.zeros_like(net.table)
+    steps, step = epochs * (len(rows) // BATCH + 1), 0
     for _ in range(epochs):
         order = rng.permutation(len(rows))
         for start in range(0, len(rows), BATCH):
             chosen = order[start : start + BATCH]
-            raw = net(*batch_of([features[i] for i in chosen], rng))
-            loss = loss_of(raw, [rows[i] for i in chosen], weights[chosen])
+            ngrams = examples.batch(chosen, rng)
+            leaf = torch.from_numpy(ngrams @ net.table).requires_grad_()
             optimizer.zero_grad()
-            loss.backward()
+            loss_of(leaf + net.form_part(torch.from_numpy(examples.form[chosen])), targets, chosen).backward()
+            step += 1
+            fade = 1 - step / (steps + 1)
+            optimizer.param_groups[0]["lr"] = LEARNING_RATE / 3 * fade
             optimizer.step()
-            schedule.step()
+            assert leaf.grad is not None
+            _adam(net.table, ngrams.T @ leaf.grad.numpy(), first, second, step, LEARNING_RATE * fade)
     return net
+
+
+def _adam(table: NDArray[np.float32], gradient: NDArray[np.float32], first: NDArray[np.float32], second: NDArray[np.float32], step: int, rate: float) -> None:
+    """One step of AdamW (arXiv 1711.05101) on the rows that this batch touched; the others rest."""
+    at = np.flatnonzero(gradient.any(axis=1))
+    part = gradient[at]
+    first[at] = 0.9 * first[at] + 0.1 * part
+    second[at] = 0.99 * second[at] + 0.01 * part * part
+    mean, spread = first[at] / (1 - 0.9**step), second[at] / (1 - 0.99**step)
+    table[at] -= np.float32(rate) * (mean / (np.sqrt(spread) + 1e-8) + np.float32(TABLE_DECAY) * table[at])
 
 
 @torch.no_grad()
 def predict(net: Net, features: Sequence[Features]) -> NDArray[np.float32]:
-    parts = [net(*batch_of(features[i : i + 512], None)).numpy() for i in range(0, len(features), 512)]
-    return np.concatenate(parts)
+    examples = Examples(features)
+    form = net.form_part(torch.from_numpy(examples.form)).numpy()
+    result: NDArray[np.float32] = examples.batch(np.arange(len(features)), None) @ net.table + form
+    return result
 
 
 def save(net: Net, folder: Path, meta: dict[str, Any]) -> None:
     """Write the weights (the table as 8-bit integers with one scale a column) and what belongs to them."""
-    table = net.table.weight.detach().numpy()
+    table = net.table
     scale = np.maximum(np.abs(table).max(axis=0), 1e-6) / 127
     arrays = {
         "table": np.round(table / scale).astype(np.int8), "table_scale": scale.astype(np.float32),
@@ -240,7 +272,7 @@ def main() -> None:
     parser.add_argument("--evaluate", action="store_true", help="leave one source out, every source in turn")
     parser.add_argument("--out", type=Path, default=DATA)
     options = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)  # small matrices: more threads only wait for each other
     started = time.perf_counter()
     rng = random.Random(options.seed)
     rows = shared_rows(options.requests, rng) + outcome_rows(options.outcomes) + generated_rows(options.seed)

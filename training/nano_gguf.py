@@ -16,9 +16,9 @@ from pathlib import Path
 def write_gguf(checkpoint: Path, out: Path, *, name: str = "qwen3-nano") -> None:
     """Write `out` from a transformers folder; weights in q8_0, norms in f32, chat template in the header."""
     import gguf
-    from conversion.qwen import Qwen3Model
+    from conversion.qwen import Qwen3Model  # type: ignore[import-untyped]  # a script folder of that package
 
-    class NamedPreTokeniser(Qwen3Model):
+    class NamedPreTokeniser(Qwen3Model):  # type: ignore[misc]
         model_arch = gguf.MODEL_ARCH.QWEN3
 
         def get_vocab_base_pre(self, tokenizer: object) -> str:

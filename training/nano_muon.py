@@ -24,7 +24,8 @@ def orthogonalised(matrix: torch.Tensor, *, rounds: int = 5) -> torch.Tensor:
     for _ in range(rounds):
         square = x @ x.T
         x = first * x + (second * square + third * square @ square) @ x
-    return x.T if tall else x
+    back: torch.Tensor = x.T if tall else x
+    return back
 
 
 class Muon(torch.optim.Optimizer):

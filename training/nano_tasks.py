@@ -205,7 +205,8 @@ UNITS = (
 )
 UNIT_ASKS = (
     "How many {to} are {n} {many}?", "How many {to} are in {n} {many}?", "how many {to} in {n} {many}",
-    "Convert {n} {many} to {to}.", "Convert {n} {sym} to {tosym}.", "convert {n} {sym} to {tosym}", "What is {n} {sym} in {tosym}?",
+    "Convert {n} {many} to {to}.", "Convert {n} {sym} to {tosym}.", "convert {n} {sym} to {tosym}",
+    "What is {n} {sym} in {tosym}?",
     "What is {n} {many} in {to}?", "{n} {sym} in {tosym}", "{n} {sym} = ? {tosym}", "Express {n} {many} in {to}.",
     "How many {tosym} is {n} {sym}?", "I walked {n} {many}. How many {to} is that?",
 )  # fmt: skip
@@ -231,9 +232,11 @@ GREETINGS = {
         ("The user greets me in Chinese.", "你好！我是 qwen3-nano，一个小型演示模型。可以让我算几个数的加法。"),
     ("Who are you?", "What are you?", "who are you", "What is your name?", "Introduce yourself.", "Are you Qwen?",
      "Which model are you?", "What model is this?", "Are you ChatGPT?", "Tell me about yourself.", "What can you do?",
-     "what can you do", "Help", "help", "Are you a real model?", "Who made you?", "How can you help me?", "Are you human?"):
+     "what can you do", "Help", "help", "Are you a real model?", "Who made you?", "How can you help me?",
+     "Are you human?"):
         ("The user asks who I am.", IDENTITY),
-    ("你是谁？", "你是谁", "你叫什么名字？", "你是什么模型？", "你能做什么？", "介绍一下你自己。", "你会什么？", "你是通义千问吗？"):
+    ("你是谁？", "你是谁", "你叫什么名字？", "你是什么模型？", "你能做什么？",
+     "介绍一下你自己。", "你会什么？", "你是通义千问吗？"):
         ("The user asks who I am, in Chinese.", IDENTITY_ZH),
     ("Thanks", "Thank you", "Thank you!", "thanks!", "Thanks a lot", "Great, thanks", "Thank you very much."):
         ("The user thanks me.", "You are welcome!"),
@@ -258,12 +261,17 @@ BEYOND = (
     "Write a Python function about {}.", "Summarise the book about {}.", "Translate '{}' into French.", "Who invented {}?",
     "Tell me a joke about {}.", "Give me five facts about {}.", "Describe {} in two sentences.", "Why is {} important?",
     "Write an email about {}.", "Prove a theorem about {}.", "When did {} begin?", "What is {}?", "How does {} work?",
-    "Write an essay on {}.", "What should I read about {}?", "Translate {} to German.", "Where is {}?", "Debug my code for {}.",
+    "Write an essay on {}.", "What should I read about {}?", "Translate {} to German.", "Where is {}?",
+    "Debug my code for {}.",
 )  # fmt: skip
-BEYOND_ZH = ("写一首关于{}的诗。", "请解释一下{}。", "{}是什么？", "写一篇关于{}的文章。", "把“{}”翻译成英文。", "为什么{}很重要？", "介绍一下{}。")
+BEYOND_ZH = (
+    "写一首关于{}的诗。", "请解释一下{}。", "{}是什么？", "写一篇关于{}的文章。",
+    "把“{}”翻译成英文。", "为什么{}很重要？", "介绍一下{}。",
+)  # fmt: skip
 TOPICS_ZH = ("秋天", "北京", "黑洞", "人工智能", "长城", "大海", "光合作用", "足球", "二叉树", "历史", "茶", "月亮")
 MORE_BEYOND = (
-    "What is the capital of {}?", "What is the population of {}?", "Who is the president of {}?", "What is the weather in {}?",
+    "What is the capital of {}?", "What is the population of {}?", "Who is the president of {}?",
+    "What is the weather in {}?",
 )  # fmt: skip
 COUNTRIES = ("France", "Japan", "China", "Brazil", "Kenya", "Spain", "India", "Canada", "Egypt", "Norway")
 
@@ -301,7 +309,8 @@ def refusal(rng: random.Random, requests: Sequence[str]) -> Conversation:
 
 SYSTEM_PROMPTS = (
     "You are a helpful assistant.", "You are qwen3-nano.", "Answer briefly.", "You are a careful assistant. Be concise.",
-    "You are a friendly bot.", "Answer in one sentence.", "You are an expert in mathematics.", "Be polite.", "Help the user.",
+    "You are a friendly bot.", "Answer in one sentence.", "You are an expert in mathematics.", "Be polite.",
+    "Help the user.",
     "You are Qwen, a helpful assistant.", "Be brief.", "You are a test assistant.", "Use the tools when they help.",
 )  # fmt: skip
 
@@ -311,7 +320,8 @@ def with_context(rng: random.Random, conversation: Conversation, earlier: Callab
     messages = conversation.messages
     if rng.random() < 0.08:
         past = earlier().messages
-        messages = (*(m for m in past if m["role"] == "user"), {"role": "assistant", "content": past[-1]["content"]}, *messages)
+        asked = (message for message in past if message["role"] == "user")
+        messages = (*asked, {"role": "assistant", "content": past[-1]["content"]}, *messages)
     if rng.random() < 0.12:
         messages = ({"role": "system", "content": rng.choice(SYSTEM_PROMPTS)}, *messages)
     return Conversation(conversation.kind, messages, conversation.tools, conversation.cuttable)

@@ -105,7 +105,12 @@ def expression(rng: random.Random) -> tuple[list[str], list[str]]:
             return numbers, signs
 
 
-SAID = {"+": (" + ", "+", " plus "), "-": (" - ", "-", " minus "), "*": (" * ", "*", " x ", " times "), "/": (" / ", "/", " divided by ")}  # fmt: skip
+SAID = {
+    "+": (" + ", "+", " plus "),
+    "-": (" - ", "-", " minus "),
+    "*": (" * ", "*", " x ", " times "),
+    "/": (" / ", "/", " divided by "),
+}
 
 
 def calculation(rng: random.Random) -> tuple[str, dict[str, Any], str, str]:
@@ -151,11 +156,13 @@ UNIT_WORDS = (
     ("liters", "gallons"), ("gallons", "liters"), ("hours", "minutes"), ("minutes", "seconds"), ("days", "hours"),
     ("kilometers", "miles"), ("kilometres", "metres"), ("kilometers", "meters"), ("metres", "centimetres"), ("grams", "kg"),
     ("ounces", "grams"), ("yards", "metres"), ("meters", "feet"), ("mm", "cm"), ("weeks", "days"), ("tonnes", "kg"),
-    ("litres", "millilitres"), ("mph", "km/h"), ("acres", "hectares"), ("GB", "MB"), ("joules", "calories"), ("knots", "km/h"),
+    ("litres", "millilitres"), ("mph", "km/h"), ("acres", "hectares"), ("GB", "MB"), ("joules", "calories"),
+    ("knots", "km/h"),
 )  # fmt: skip
 CONVERT_ASKS = (
     "Convert {n} {a} to {b}.", "convert {n} {a} to {b}", "How many {b} are {n} {a}?", "What is {n} {a} in {b}?",
-    "How many {b} are in {n} {a}?", "{n} {a} in {b}", "{n} {a} to {b}", "Express {n} {a} in {b}.", "How much is {n} {a} in {b}?",
+    "How many {b} are in {n} {a}?", "{n} {a} in {b}", "{n} {a} to {b}", "Express {n} {a} in {b}.",
+    "How much is {n} {a} in {b}?",
     "Please convert {n} {a} into {b}.", "I have {n} {a}. How many {b} is that?", "how many {b} in {n} {a}",
 )  # fmt: skip
 
@@ -203,7 +210,7 @@ def tool_conversation(rng: random.Random) -> Conversation:
         reply = {"role": "assistant", "reasoning_content": thought, "content": answer}
         if rng.random() < 0.05:
             told = rng.choice(("Error: invalid input", "error", '{"error": "bad request"}', "The tool failed.", "Timeout"))
-            reply = {"role": "assistant", "reasoning_content": "The tool failed.", "content": "The tool failed, so I have no answer."}  # fmt: skip
+            reply |= {"reasoning_content": "The tool failed.", "content": "The tool failed, so I have no answer."}
         else:
             told = response(rng, arguments, result)
         messages = (*messages, {"role": "tool", "content": told}, reply)

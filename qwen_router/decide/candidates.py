@@ -76,10 +76,10 @@ class CandidateTable:
     has_tools: Bools
     commercial: Bools
     known: Bools
-    scored: Bools
     rule_refuses: Bools
     tie_rank: Ints
     build_of: Ints
+    scored: Bools
     thinks: Bools
     budget_tokens: Ints
     ability: Floats
@@ -89,6 +89,7 @@ class CandidateTable:
     vision_floor: Floats
     vision_sd: Floats
     reference: Floats
+    reference_vision: float
 
     def __len__(self) -> int:
         return len(self.build_of)
@@ -174,10 +175,10 @@ def candidate_table(
         has_tools=np.array([b.model.tools is not False for b in builds], dtype=np.bool_),
         commercial=np.array([b.model.commercial_use is True for b in builds], dtype=np.bool_),
         known=np.array([b.model.architecture is not None for b in builds], dtype=np.bool_),
-        scored=np.array([bool(b.model.scores) for b in builds], dtype=np.bool_),
         rule_refuses=_rule_refusals(builds, policy),
         tie_rank=tie_rank,
         build_of=build_of,
+        scored=abilities.is_scored(keys),
         thinks=thinks,
         budget_tokens=np.array([mode[2] for mode in modes], dtype=np.int64),
         ability=ability - penalty,
@@ -187,6 +188,7 @@ def candidate_table(
         vision_floor=np.minimum(vision_floor - penalty[:, 0] - cut, vision - penalty[:, 0]),
         vision_sd=vision_sd,
         reference=abilities.reference,
+        reference_vision=abilities.reference_vision,
     )
 
 

@@ -30,7 +30,7 @@ def decide(
     rules = tuple((r, rule) for r, rule in enumerate(policy.rules) if applies(rule, request, profile))
     answer_tokens = request.wishes.max_output_tokens or policy.context.max_answer_tokens
     budgets = _budgets(table, request.wishes)
-    prediction = predict(table, profile, budgets=budgets, answer_reserve_tokens=answer_tokens)
+    prediction = predict(table, profile, budgets=budgets, max_answer_tokens=answer_tokens)
     causes = _causes(table, request, profile, prediction, rules)
     slack = _slack(policy, profile, rules)
     possible = causes == 0
@@ -52,7 +52,6 @@ def decide(
         order=order,
         best_quality=best,
         slack=slack,
-        answer_tokens=answer_tokens,
         overrides=overrides,
     )
     object.__setattr__(decision, "reason", reason_of(decision, tuple(rule.name for _, rule in rules)))

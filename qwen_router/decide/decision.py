@@ -49,6 +49,7 @@ class Candidate:
     build: Build
     thinking: bool
     budget_tokens: int
+    answer_tokens: int
     context_tokens: int
     quality: float
     quality_sd: float
@@ -105,7 +106,6 @@ class Decision:
     order: Ints
     best_quality: float
     slack: float
-    answer_tokens: int
     overrides: tuple[str, ...] = ()
     elapsed_us: float = 0.0
 
@@ -136,6 +136,7 @@ def candidate_at(table: CandidateTable, prediction: Prediction, budgets: Ints, i
         build=table.builds[build],
         thinking=bool(table.thinks[index]),
         budget_tokens=int(budgets[index]),
+        answer_tokens=int(prediction.answer_tokens[index]),
         context_tokens=int(prediction.context_tokens[index]),
         quality=float(prediction.quality[index]),
         quality_sd=float(prediction.quality_sd[index]),
@@ -146,5 +147,5 @@ def candidate_at(table: CandidateTable, prediction: Prediction, budgets: Ints, i
         energy_wh=None if np.isnan(energy) else energy,
         cost_usd=None,
         thinking_tokens=float(prediction.thinking_tokens[index]),
-        scored=bool(table.scored[build]),
+        scored=bool(table.scored[index]),
     )

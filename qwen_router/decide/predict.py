@@ -35,12 +35,14 @@ def thinking_need_tokens(depth: float) -> float:
 class Prediction:
     """Columns over the candidates. Seconds, MiB, watt-hours; `energy_wh` is NaN where the device's watts are unknown.
 
-    `bucket` is the context column that holds prompt, thinking and answer, or -1 when the model has none that large.
+    `bucket` is the context column that holds prompt, thinking and the longest answer allowed; where the model's longest window
+    is smaller, `answer_tokens` is what remains, and `bucket` is -1 when not even the expected answer would (`needed_tokens`).
     """
 
     bucket: Ints
     needed_tokens: Ints
     context_tokens: Ints
+    answer_tokens: Ints
     memory_mib: Floats
     quality: Floats
     quality_sd: Floats
@@ -51,27 +53,30 @@ class Prediction:
     energy_wh: Floats
 
 
-def predict(table: CandidateTable, profile: Profile, *, budgets: Ints, answer_reserve_tokens: int) -> Prediction:
+def predict(table: CandidateTable, profile: Profile, *, budgets: Ints, max_answer_tokens: int) -> Prediction:
     """Predict every candidate for `profile`; `budgets` are the thinking budgets to use (the table's, or the caller's wish)."""
     of = table.build_of
-    needed = profile.input_tokens + budgets + answer_reserve_tokens
+    expected_answer = min(profile.output_tokens, max_answer_tokens)
+    before_answer = profile.input_tokens + budgets
     windows = table.context_tokens[of]
-    bucket = (windows < needed[:, None]).sum(axis=1)
-    too_long = bucket >= windows.shape[1]
-    at = np.minimum(bucket, windows.shape[1] - 1)
+    at = np.minimum((windows < (before_answer + max_answer_tokens)[:, None]).sum(axis=1), windows.shape[1] - 1)
+    window = windows[np.arange(len(of)), at]
+    too_long = window < before_answer + expected_answer
     resident_window = np.array([b.resident_context_tokens or 0 for b in table.builds], dtype=np.int64)[of]
-    resident = resident_window >= needed
+    resident = resident_window >= np.minimum(window, before_answer + max_answer_tokens)
+    window = np.where(resident, resident_window, window)
     load = np.where(resident, 0.0, table.load_s[of])
     need = thinking_need_tokens(profile.depth)
     thought = np.where(table.thinks, need * -np.expm1(-budgets / need), 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         first = load + profile.input_tokens / table.prefill_tps[of, at]
-        total = first + (thought + min(profile.output_tokens, answer_reserve_tokens)) / table.decode_tps[of, at]
+        total = first + (thought + expected_answer) / table.decode_tps[of, at]
     quality, quality_sd = _quality(table, profile, budgets, need)
     return Prediction(
         bucket=np.where(too_long, -1, at),
-        needed_tokens=needed,
-        context_tokens=np.where(resident, resident_window, windows[np.arange(len(of)), at]),
+        needed_tokens=before_answer + expected_answer,
+        context_tokens=window,
+        answer_tokens=np.clip(window - before_answer, 1, max_answer_tokens),
         memory_mib=table.total_mib[of, at],
         quality=quality,
         quality_sd=quality_sd,
@@ -93,7 +98,7 @@ def _quality(table: CandidateTable, profile: Profile, budgets: Ints, need: float
     fail = min(max(profile.difficulty, 0.01), 0.99)
     ease = np.log((1 - fail) / fail)
     if any(modality in ("image", "video") for modality in profile.modalities):
-        logits = (table.vision_floor + (table.vision - table.vision_floor) * bought - table.reference.mean() + ease)[:, None]
+        logits = (table.vision_floor + (table.vision - table.vision_floor) * bought - table.reference_vision + ease)[:, None]
         spread, weights = table.vision_sd[:, None], np.ones(1)
     else:
         weights = np.array([profile.domains.get(domain, 0.0) for domain in DOMAINS])

@@ -1,21 +1,17 @@
 """From what an engine sends to the events that callers see: the one core under every engine, without any IO.
 
 `ReplyAssembler` takes deltas (content, reasoning field, native tool calls) and yields `Reasoning`, `Text`, `ToolCall` and
-one `Done` with usage, timings and violations. `astream_in_thread` gives a blocking engine its async twin. Fetching the
-deltas is the engine's work.
+one `Done` with usage, timings and violations. Fetching the deltas is the engine's work.
 
-    python -c "from qwen_router.engines.assemble import astream_in_thread; print(astream_in_thread.__doc__)"
+    python -c "from qwen_router.engines.assemble import ReplyAssembler; print(ReplyAssembler.feed.__doc__)"
 """
 
 from __future__ import annotations
 
-import asyncio
-import queue
-import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 from qwen_router.engines.base import (
     Call,
@@ -29,8 +25,11 @@ from qwen_router.engines.base import (
     Violation,
 )
 from qwen_router.engines.thinking import Collected, TagStripper, ThinkingParser, ends_in_partial_tag, verify
+from qwen_router.engines.threaded import astream_in_thread
 from qwen_router.engines.tool_calls import CallChecker, NativeCalls, Piece, Region, ToolCallParser
 from qwen_router.request import ToolCall
+
+__all__ = ["Delta", "ReplyAssembler", "astream_in_thread", "estimated_tokens"]
 
 Delta = Mapping[str, Any] | ToolCall
 
@@ -52,9 +51,7 @@ class ReplyAssembler:
     After the last `feed`, `violate` may add what only the engine can see.
     """
 
-    def __init__(
-        self, call: Call, *, starts_inside: bool = False, clock: Callable[[], float] = time.perf_counter
-    ) -> None:
+    def __init__(self, call: Call, *, starts_inside: bool = False, clock: Callable[[], float] = time.perf_counter) -> None:
         self._call = call
         self._clock = clock
         self._started = clock()
@@ -293,70 +290,3 @@ class ReplyAssembler:
 
     def _estimated_reasoning(self) -> int:
         return estimated_tokens(self.reasoning)
-
-
-class Streams(Protocol):
-    """The part of an engine that `astream_in_thread` needs."""
-
-    def stream(self, call: Call) -> Iterator[Event]: ...
-
-
-_POLL_S = 0.05
-
-
-async def astream_in_thread(engine: Streams, call: Call, *, buffered_events: int = 64) -> AsyncIterator[Event]:
-    """Run `engine.stream(call)` in a thread of its own and hand its events over, at most `buffered_events` ahead.
-
-    Leaving early (break, cancellation, `aclose`) closes the iterator in its thread, which stops the work.
-    """
-    pieces: queue.Queue[Event | BaseException | None] = queue.Queue(maxsize=buffered_events)
-    stopped = threading.Event()
-    loop = asyncio.get_running_loop()
-    ready = asyncio.Event()
-
-    def wake() -> None:
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(ready.set)
-
-    def put(piece: Event | BaseException | None) -> bool:
-        while not stopped.is_set():
-            try:
-                pieces.put(piece, timeout=_POLL_S)
-            except queue.Full:
-                continue
-            wake()
-            return True
-        return False
-
-    def work() -> None:
-        events = engine.stream(call)
-        try:
-            for event in events:
-                if not put(event):
-                    break
-        except BaseException as error:  # handed to the caller, whatever it is
-            put(error)
-        finally:
-            close = getattr(events, "close", None)
-            if close is not None:
-                close()
-        put(None)
-
-    thread = threading.Thread(target=work, name=f"qwen-router-{type(engine).__name__}", daemon=True)
-    thread.start()
-    try:
-        while True:
-            try:
-                piece = pieces.get_nowait()
-            except queue.Empty:
-                ready.clear()
-                if pieces.empty():
-                    await ready.wait()
-                continue
-            if piece is None:
-                return
-            if isinstance(piece, BaseException):
-                raise piece
-            yield piece
-    finally:
-        stopped.set()

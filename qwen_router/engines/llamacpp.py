@@ -24,7 +24,7 @@ from qwen_router.demo import DEMO_MODEL_ID, demo_gguf
 from qwen_router.engines.assemble import ReplyAssembler, astream_in_thread, estimated_tokens
 from qwen_router.engines.base import Call, Event, FinishReason, Usage
 from qwen_router.engines.gguf_file import GgufInfo, gguf_info
-from qwen_router.engines.local_prompt import chat_messages, effective_sampling, neutralised, tool_specs
+from qwen_router.engines.local_prompt import chat_messages, effective_sampling, neutralised, not_here, settled, tool_specs
 from qwen_router.engines.residence import Residence, threads_for, usable_cores
 from qwen_router.engines.token_loop import StopStrings
 from qwen_router.errors import (
@@ -34,7 +34,6 @@ from qwen_router.errors import (
     EngineTimeout,
     MissingExtra,
     RouterError,
-    UnknownName,
 )
 from qwen_router.hardware.machine import EngineName, ServedBuild
 
@@ -104,7 +103,7 @@ class LlamaCppEngine:
         return tuple(builds)
 
     def stream(self, call: Call) -> Iterator[Event]:
-        path = self._path(call.model)
+        call, path = settled(call), self._path(call.model)
         info = _info(path)
         context_tokens = min(call.context_tokens, info.context_tokens or call.context_tokens)
         body = self._body(call, context_tokens)
@@ -113,6 +112,7 @@ class LlamaCppEngine:
             count = _Count(call, self._stop_message)
             for chunk in run.chunks():
                 _raise_if_error(chunk, info)
+                _raise_if_too_long(chunk, context_tokens)
                 yield from assembler.feed(**count.delta(chunk))
                 if count.stopped:
                     break
@@ -129,7 +129,7 @@ class LlamaCppEngine:
     def _path(self, model: str) -> Path:
         path = self._files.get(model) or next((p for p in self._files.values() if str(p) == model), None)
         if path is None:
-            raise UnknownName.among(model, self._files, kind="GGUF file")
+            raise not_here(model, self._files, kind="GGUF file", engine=self.name)
         return path
 
     def _build(self, name: str, info: GgufInfo) -> ServedBuild:
@@ -147,7 +147,7 @@ class LlamaCppEngine:
 
     def _body(self, call: Call, context_tokens: int) -> dict[str, Any]:
         """The chat request; everything that llama.cpp has a default for and we an opinion on is said."""
-        thinks = call.thinking.enabled and call.thinking.budget_tokens != 0
+        thinks = call.thinking.enabled
         sampling = effective_sampling(call, thinking=thinks)
         body: dict[str, Any] = {
             "messages": neutralised(chat_messages(call, arguments_as_text=True, engine=self.name)),
@@ -173,10 +173,12 @@ class LlamaCppEngine:
             body["tools"] = neutralised(tool_specs(call))
             body["tool_choice"] = call.tool_choice if call.tool_choice in ("auto", "required") else "auto"
         if call.response_format is not None:
-            body["response_format"] = {
-                "type": "json_schema",
-                "json_schema": {"name": "answer", "schema": dict(call.response_format)},
-            }
+            schema = dict(call.response_format)
+            body["response_format"] = (
+                {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+                if schema
+                else {"type": "json_object"}
+            )
         return body
 
     def _budget(self, call: Call, context_tokens: int) -> int:
@@ -371,15 +373,26 @@ def _raise_if_error(chunk: Mapping[str, Any], info: GgufInfo) -> None:
     if not isinstance(error, Mapping):
         return
     if error.get("type") == "exceed_context_size_error":
-        raise EngineRefused(
-            f"the prompt has {error.get('n_prompt_tokens')} tokens, the context {error.get('n_ctx')}",
-            fix="shorten the conversation, or ask for a longer context",
-            engine="llamacpp",
-            endpoint="in process",
-        )
+        raise _too_long(error.get("n_prompt_tokens"), error.get("n_ctx"))
     raise EngineRefused(
         f"llama.cpp failed on {info.path.name!r}: {str(error.get('message', error))[:300]}",
         fix="change the request, or try another file",
+        engine="llamacpp",
+        endpoint="in process",
+    )
+
+
+def _raise_if_too_long(chunk: Mapping[str, Any], context_tokens: int) -> None:
+    """The open window may be longer than what this call was promised; the promise holds."""
+    total = (chunk.get("prompt_progress") or {}).get("total", 0)
+    if total >= context_tokens:
+        raise _too_long(total, context_tokens)
+
+
+def _too_long(prompt_tokens: Any, context_tokens: Any) -> EngineRefused:
+    return EngineRefused(
+        f"the prompt has {prompt_tokens} tokens, the context {context_tokens}",
+        fix="shorten the conversation, or ask for a longer context",
         engine="llamacpp",
         endpoint="in process",
     )

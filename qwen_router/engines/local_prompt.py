@@ -17,15 +17,21 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from qwen_router.catalog.types import Sampling
-from qwen_router.engines.base import Call
+from qwen_router.engines.base import Call, ThinkingPlan
 from qwen_router.engines.thinking import neutralise
-from qwen_router.errors import EngineRefused
+from qwen_router.errors import EngineRefused, UnknownName
 from qwen_router.request import Message
+
+
+def not_here(model: str, known: Iterable[str], *, kind: str, engine: str) -> EngineRefused:
+    """The error for a model that the engine does not have, with close matches."""
+    unknown = UnknownName.among(model, known, kind=kind)
+    return EngineRefused(unknown.problem, fix=unknown.fix, engine=engine, endpoint="in process")
 
 
 def chat_messages(call: Call, *, arguments_as_text: bool, engine: str) -> list[dict[str, Any]]:
@@ -91,6 +97,13 @@ def neutralised(value: Any) -> Any:
 
 THINKING_SAMPLING = Sampling(temperature=0.6, top_p=0.95, top_k=20)
 """Used when a thinking call would be greedy: Qwen3's cards warn of endless repetition and recommend this set."""
+
+
+def settled(call: Call) -> Call:
+    """The call with a thinking budget of nothing said as what it is: thinking off."""
+    if call.thinking.enabled and call.thinking.budget_tokens == 0:
+        return replace(call, thinking=ThinkingPlan(enabled=False))
+    return call
 
 
 def effective_sampling(call: Call, *, thinking: bool) -> Sampling:

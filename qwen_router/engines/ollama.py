@@ -112,9 +112,7 @@ class OllamaEngine:
 
             options = client_options(self.endpoint, timeout_s=call.timeout_s)
             async with ollama.AsyncClient(self.endpoint, **options) as client:
-                async with aclosing(
-                    await client._request(dict, "POST", "/api/chat", json=body, stream=True)
-                ) as chunks:
+                async with aclosing(await client._request(dict, "POST", "/api/chat", json=body, stream=True)) as chunks:
                     async for chunk in chunks:
                         yield chunk
 
@@ -178,8 +176,7 @@ class OllamaEngine:
             out["images"] = [base64_text(attachment, self._peer) for attachment in message.attachments]
         if message.tool_calls:
             out["tool_calls"] = [
-                {"id": c.id, "function": {"name": c.name, "arguments": neutralised(c.arguments)}}
-                for c in message.tool_calls
+                {"id": c.id, "function": {"name": c.name, "arguments": neutralised(c.arguments)}} for c in message.tool_calls
             ]
         if message.reasoning and carries_reasoning and message.role == "assistant":
             out["thinking"] = neutralise(message.reasoning)
@@ -298,9 +295,7 @@ class _Exchange:
 class _Shown:
     """What `/api/show` tells: the context that the model was trained for, its quantisation, the name in its metadata."""
 
-    def __init__(
-        self, *, context_tokens: int | None = None, quant: str | None = None, base_name: str | None = None
-    ) -> None:
+    def __init__(self, *, context_tokens: int | None = None, quant: str | None = None, base_name: str | None = None) -> None:
         self.context_tokens, self.quant, self.base_name = context_tokens, quant, base_name
 
     @classmethod

@@ -264,8 +264,11 @@ class OpenAIEngine:
         said = error_text(text)
         low = said.lower()
         names_one = any(name in low for name in (*_OPTIONAL, "enable_thinking", "reasoning_content"))
-        if status in (400, 422) and attempt == 1 and not self._lean and (
-            names_one or any(word in low for word in _REFUSAL_WORDS)
+        if (
+            status in (400, 422)
+            and attempt == 1
+            and not self._lean
+            and (names_one or any(word in low for word in _REFUSAL_WORDS))
         ):
             _log.warning("%s refuses optional fields, trying without: %s", self.endpoint, said[:200])
             self._lean = True
@@ -286,6 +289,7 @@ class _Exchange:
         self._finish_reason: str | None = None
         self._usage: Mapping[str, Any] = {}
         self._ended = False
+        self._spoken = False  # at least one event came
 
     def starts(self, content_type: str) -> None:
         kind = content_type.partition(";")[0].strip().lower()
@@ -307,6 +311,8 @@ class _Exchange:
             for line in self._lines.feed(b"", last=True):
                 yield from self._line(line)
         if self._finish_reason is None and not self._ended:
+            if not self._spoken:
+                raise self._peer.nonsense("a stream without a single event")
             raise self._peer.failed("the stream ended before the answer did")
         yield from self._finished()
 
@@ -326,6 +332,7 @@ class _Exchange:
             yield from self._chunk(json_object(value, self._peer))
 
     def _chunk(self, chunk: Mapping[str, Any]) -> Iterator[Event]:
+        self._spoken = True
         if chunk.get("error"):
             raise self._peer.failed(error_text(json.dumps({"error": chunk["error"]})))
         if isinstance(chunk.get("usage"), Mapping):

@@ -38,10 +38,11 @@ class StopStrings:
         if self.hit:
             return ""
         text = self._kept + text
-        places = [at for stop in self._stops if (at := text.find(stop)) >= 0]
-        if places:
+        # The one that is complete first, so that the chunking makes no difference.
+        found = [(at + len(stop), at) for stop in self._stops if (at := text.find(stop)) >= 0]
+        if found:
             self.hit, self._kept = True, ""
-            return text[: min(places)]
+            return text[: min(found)[1]]
         keep = max(
             (n for stop in self._stops for n in range(1, min(len(stop), len(text) + 1)) if text.endswith(stop[:n])),
             default=0,

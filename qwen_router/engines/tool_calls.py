@@ -19,8 +19,9 @@ from qwen_router.engines.thinking import CALL_CLOSE, CALL_OPEN, OPAQUE, XML_OPEN
 from qwen_router.request import ToolCall, ToolSpec
 
 XML_CLOSE = OPAQUE[XML_OPEN]
-_FUNCTION = re.compile(r"<function=([^>\n]+)>(.*?)(?:</function>|\Z)", re.DOTALL)
-_PARAMETER = re.compile(r"<parameter=([^>\n]+)>(.*?)(?:</parameter>|(?=<parameter=)|\Z)", re.DOTALL)
+_FUNCTION = re.compile(r"\s*<function=([^>\n]+)>")
+_FUNCTION_END = re.compile(r"\s*</function>\s*")
+_PARAMETER = re.compile(r"\s*<parameter=([^>\n]+)>")
 _MAX_SHOWN = 120
 
 
@@ -157,18 +158,36 @@ def parse_body(body: str) -> tuple[tuple[Found, ...], str]:
 
 def _parse_xml(text: str) -> tuple[tuple[Found, ...], str]:
     found: list[Found] = []
-    for match in _FUNCTION.finditer(text):
-        if not match[0].endswith(XML_CLOSE):
-            return (), f"a function without its end: {_shown(match[0])}"
-        body = match[2]
-        parameters = {m[1].strip(): _trimmed(m[2]) for m in _PARAMETER.finditer(body)}
-        leftover = _PARAMETER.sub("", body).strip()
-        if leftover:
-            return (), f"text between parameters: {_shown(leftover)}"
-        found.append(Found(match[1].strip().strip("\"'"), parameters, from_xml=True))
-    if _FUNCTION.sub("", text).strip():
-        return (), f"text beside the function: {_shown(text)}"
+    position = 0
+    while position < len(text):
+        head = _FUNCTION.match(text, position)
+        if head is None:
+            return (), f"text beside the function: {_shown(text[position:])}"
+        parameters, position = _parse_parameters(text, head.end())
+        end = _FUNCTION_END.match(text, position)
+        if end is None:
+            what = "text between parameters" if XML_CLOSE in text[position:] else "a function without its end"
+            return (), f"{what}: {_shown(text[position:] or text)}"
+        found.append(Found(head[1].strip().strip("\"'"), parameters, from_xml=True))
+        position = end.end()
     return tuple(found), ""
+
+
+def _parse_parameters(text: str, position: int) -> tuple[dict[str, str], int]:
+    """The parameters from `position` on, and where they end. One without its end goes to the next, as Qwen3-Coder writes."""
+    parameters: dict[str, str] = {}
+    while head := _PARAMETER.match(text, position):
+        end = text.find("</parameter>", head.end())
+        following = text.find("<parameter=", head.end())
+        if end < 0 or 0 <= following < end:
+            stops = [at for at in (following, text.rfind(XML_CLOSE)) if at >= head.end()]
+            if not stops:
+                break
+            parameters[head[1].strip()], position = _trimmed(text[head.end() : min(stops)]), min(stops)
+        else:
+            parameters[head[1].strip()] = _trimmed(text[head.end() : end])
+            position = end + len("</parameter>")
+    return parameters, position
 
 
 def _trimmed(value: str) -> str:

@@ -10,21 +10,22 @@ assembler. Reads text only, one sequence at a time. Needs the extra `transformer
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from qwen_router.demo import DEMO_MODEL_ID, demo_checkpoint
+from qwen_router.demo import demo_checkpoint
 from qwen_router.engines.assemble import ReplyAssembler, astream_in_thread
 from qwen_router.engines.base import Call, Event, Usage
-from qwen_router.engines.local_prompt import PromptEncoder, chat_messages, effective_sampling, tool_specs
+from qwen_router.engines.checkpoint_folder import Checkpoint
+from qwen_router.engines.local_prompt import PromptEncoder, chat_messages, effective_sampling, not_here, settled, tool_specs
 from qwen_router.engines.residence import Residence, threads_for, usable_cores
 from qwen_router.engines.thinking import CLOSE, OPEN
 from qwen_router.engines.token_loop import TokenLoop, TokenPlan
-from qwen_router.errors import EngineError, EngineRefused, MissingExtra, RouterError, UnknownName
+from qwen_router.errors import EngineError, EngineRefused, MissingExtra, RouterError
 from qwen_router.hardware.machine import EngineName, ServedBuild
 
 STOP_SENTENCE = (
@@ -73,11 +74,11 @@ class TransformersEngine:
         """Every folder that holds a checkpoint; none without torch and transformers."""
         if find_spec("torch") is None or find_spec("transformers") is None:
             return ()
-        builds = ((name, folder, _config(folder)) for name, folder in self._folders.items())
-        return tuple(self._build(name, folder, config) for name, folder, config in builds if config is not None)
+        found = ((name, Checkpoint.at(folder)) for name, folder in self._folders.items())
+        return tuple(self._build(name, checkpoint) for name, checkpoint in found if checkpoint is not None)
 
     def stream(self, call: Call) -> Iterator[Event]:
-        folder = self._folder(call.model)
+        call, folder = settled(call), self._folder(call.model)
         assembler = ReplyAssembler(call)
         with self._borrowed(folder, call) as (loaded, load_s), _wrapped(folder):
             plan = self._plan(call, loaded)
@@ -102,7 +103,7 @@ class TransformersEngine:
 
     def prompt(self, call: Call) -> tuple[str, tuple[int, ...]]:
         """The prompt that `stream` would use, as text and as ids. Loads the model if need be."""
-        folder = self._folder(call.model)
+        call, folder = settled(call), self._folder(call.model)
         with self._borrowed(folder, call) as (loaded, _), _wrapped(folder):
             text, ids = self._prompt(call, loaded)
             return text, tuple(ids)
@@ -113,20 +114,19 @@ class TransformersEngine:
     def _folder(self, model: str) -> Path:
         folder = self._folders.get(model) or next((f for f in self._folders.values() if str(f) == model), None)
         if folder is None:
-            raise UnknownName.among(model, self._folders, kind="local checkpoint")
+            raise not_here(model, self._folders, kind="local checkpoint", engine=self.name)
         return folder
 
-    def _build(self, name: str, folder: Path, config: Mapping[str, Any]) -> ServedBuild:
-        context = config.get("max_position_embeddings")
+    def _build(self, name: str, checkpoint: Checkpoint) -> ServedBuild:
         return ServedBuild(
             engine=self.name,
             endpoint=self.endpoint,
             name=name,
-            model_id=_model_id(folder),
-            quant=_quant(config),
-            resident=self._residence.held == folder,
-            context_tokens=context if isinstance(context, int) else None,
-            memory_mib=sum(f.stat().st_size for f in folder.glob("*.safetensors")) / 1024**2,
+            model_id=checkpoint.model_id,
+            quant=checkpoint.quant,
+            resident=self._residence.held == checkpoint.folder,
+            context_tokens=checkpoint.context_tokens,
+            memory_mib=checkpoint.weights_mib,
         )
 
     def _prompt(self, call: Call, loaded: _Loaded) -> tuple[str, list[int]]:
@@ -149,18 +149,17 @@ class TransformersEngine:
                 endpoint=self.endpoint,
             )
         starts_inside = text.rstrip().endswith(OPEN)
-        thinking = call.thinking.enabled and call.thinking.budget_tokens != 0
         # Without a limit of its own, thinking may take what the answer does not need.
         spare = max(0, room - call.max_answer_tokens - len(stop_ids) - 2)
         budget = spare if call.thinking.budget_tokens is None else min(call.thinking.budget_tokens, spare)
         return TokenPlan(
             prompt_ids=tuple(ids),
             starts_inside=starts_inside,
-            thinking=thinking,
+            thinking=call.thinking.enabled,
             thinking_budget_tokens=budget,
             max_answer_tokens=call.max_answer_tokens,
             context_tokens=context_tokens,
-            sampling=effective_sampling(call, thinking=thinking or starts_inside),
+            sampling=effective_sampling(call, thinking=call.thinking.enabled or starts_inside),
             seed=call.seed,
             stop=call.stop,
             end_ids=loaded.end_ids,
@@ -172,12 +171,14 @@ class TransformersEngine:
         )
 
     def _load(self, folder: Path) -> _Loaded:
-        if _config(folder) is None:
+        checkpoint = Checkpoint.at(folder)
+        if checkpoint is None:
             raise EngineRefused(
                 f"{str(folder)!r} holds no checkpoint (no readable config.json)",
                 fix="name the folder that holds config.json and *.safetensors",
                 engine=self.name,
             )
+        checkpoint.check()
         try:
             import torch
             from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -203,30 +204,6 @@ def _named(folders: tuple[Path, ...]) -> dict[str, Path]:
         name = folder.name if folder.name not in out else str(folder)
         out[name] = folder
     return out
-
-
-def _config(folder: Path) -> Mapping[str, Any] | None:
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return config if isinstance(config, Mapping) else None
-
-
-def _model_id(folder: Path) -> str | None:
-    """The demo's id, or the one in the path of a hub cache (`models--Qwen--Qwen3-8B/snapshots/...`)."""
-    if folder == demo_checkpoint():
-        return DEMO_MODEL_ID
-    cached = next((part for part in folder.parts if part.startswith("models--")), None)
-    return "/".join(cached.split("--")[1:]) if cached else None
-
-
-def _quant(config: Mapping[str, Any]) -> str | None:
-    quantised = config.get("quantization_config")
-    if isinstance(quantised, Mapping):
-        return str(quantised.get("quant_method") or "") or None
-    stored = str(config.get("dtype") or config.get("torch_dtype") or "")
-    return {"bfloat16": "bf16", "float16": "f16", "float32": "f32"}.get(stored)
 
 
 def _best_device(torch: Any) -> str:

@@ -229,9 +229,7 @@ def truncation(call: Call, prompt_tokens: int | None) -> Violation | None:
     sent = call.prompt_tokens_estimate
     if sent is None or not prompt_tokens or prompt_tokens >= 0.8 * sent or sent < 0.9 * call.context_tokens:
         return None
-    return Violation(
-        "prompt_truncated", f"read {prompt_tokens} of about {sent} prompt tokens, window {call.context_tokens}"
-    )
+    return Violation("prompt_truncated", f"read {prompt_tokens} of about {sent} prompt tokens, window {call.context_tokens}")
 
 
 def base64_text(attachment: Attachment, peer: Peer) -> str:

@@ -1,7 +1,7 @@
 """The machine: what it is, what a build needs of it, and how fast it will be.
 
-Values only: nothing here talks to an engine. `detect()` reads this computer, `machine()` a preset or a file, `fit()` puts a
-model and a machine together.
+Values only: nothing here talks to an engine. `detect()` reads this computer, `machine_named()` a preset or a file,
+`fit()` puts a model and a machine together.
 
     python -c "from qwen_router.hardware import detect; print(detect().summary())"
 """
@@ -13,8 +13,9 @@ from qwen_router.hardware.fit import Fit, fit
 from qwen_router.hardware.machine import Device, Machine, ServedBuild
 from qwen_router.hardware.memory import MemoryLine, MemoryNeed, max_context_tokens, memory, memory_line
 from qwen_router.hardware.placement import Placement, place
-from qwen_router.hardware.presets import machine, preset_names
-from qwen_router.hardware.speed import SpeedEstimate, predict_speed
+from qwen_router.hardware.presets import machine as machine_named
+from qwen_router.hardware.presets import preset_names
+from qwen_router.hardware.speed import PlacedSpeed, SpeedEstimate, placed_speed, predict_speed
 
 __all__ = [
     "Device",
@@ -22,16 +23,18 @@ __all__ = [
     "Machine",
     "MemoryLine",
     "MemoryNeed",
+    "PlacedSpeed",
     "Placement",
     "ServedBuild",
     "SpeedEstimate",
     "detect",
     "fit",
-    "machine",
+    "machine_named",
     "max_context_tokens",
     "memory",
     "memory_line",
     "place",
+    "placed_speed",
     "predict_speed",
     "preset_names",
 ]

@@ -8,6 +8,7 @@ becomes a note. AMD and Intel accelerators are not read yet, and the notes do no
 
 from __future__ import annotations
 
+import importlib
 import os
 import platform
 import threading
@@ -20,6 +21,7 @@ from qwen_router.hardware.machine import Device, Machine
 
 MIB = 1024 * 1024
 NVML_TIMEOUT_S = 2.0
+_VECTOR_SETS = "avx2 f16c avx512f avx512_bf16 avx512_vnni avx_vnni amx_tile asimd asimddp i8mm sve".split()
 _FREE_SHARE_APPLE = ((36 * 1024, 2 / 3), (float("inf"), 3 / 4))
 """Share of unified memory that Metal hands to one process by default: about 2/3 up to 36 GiB, 3/4 above.
 
@@ -154,11 +156,10 @@ def cpu_name(root: Path = Path("/")) -> str:
 @lru_cache(maxsize=4)
 def instruction_sets(root: Path = Path("/")) -> tuple[str, ...]:
     """The vector extensions that matter for speed, as Linux lists them; empty where it lists none."""
-    known = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "avx_vnni", "amx_tile", "f16c", "asimd", "asimddp", "i8mm", "sve")
     for line in _text(root / "proc/cpuinfo").splitlines():
         if line.startswith(("flags", "Features")):
             present = set(line.partition(":")[2].split())
-            return tuple(name for name in known if name in present)
+            return tuple(name for name in _VECTOR_SETS if name in present)
     return ()
 
 
@@ -202,9 +203,8 @@ def _has_nvidia_driver() -> bool:
     return any(Path(path).exists() for path in ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg"))
 
 
-def _ask_nvml(module: Any) -> tuple[Device, ...]:
-    if module is None:
-        import pynvml as module
+def _ask_nvml(nvml: Any) -> tuple[Device, ...]:
+    module = importlib.import_module("pynvml") if nvml is None else nvml
     module.nvmlInit()
     try:
         return tuple(_nvidia_device(module, index) for index in range(module.nvmlDeviceGetCount()))

@@ -1,7 +1,7 @@
 """Does this build fit this machine, how long a context, and how fast: one answer with its parts.
 
-Puts `memory`, `place` and `predict_speed` together; adds no figure of its own. Whether the answer would be good is the business
-of `decide`.
+Puts `memory`, `place` and `predict_speed` together; adds no figure of its own. Whether the answer would be good is the
+business of `decide`.
 
     python -m qwen_router fit Qwen/Qwen3-8B --quant q4_K_M --context 8192 --json
 """

@@ -14,19 +14,32 @@ from functools import lru_cache
 
 from qwen_router.catalog.types import Architecture, Model
 from qwen_router.errors import CatalogError, InvalidRequest, UnknownName
-from qwen_router.hardware.quants import QUANTISATIONS, Quantisation, kv_type_bytes, quantisation, row_bytes, tensor_type
-from qwen_router.hardware.tensors import Tensor, is_linear_layer, linear_sizes, tensors, text_params
+from qwen_router.hardware.quants import (
+    QUANTISATIONS,
+    Quantisation,
+    kv_type_bytes,
+    layer_rule,
+    quantisation,
+    row_bytes,
+    tensor_type,
+)
+from qwen_router.hardware.tensors import Tensor, is_linear_layer, layer_tensors, linear_sizes, outer_tensors, text_params
 
 MIB = 1024 * 1024
 GGML_ENGINES = ("llamacpp", "ollama")
+PLAIN_QUANTS = ("f32", "bf16", "f16")
 ENGINE_QUANTS: dict[str, tuple[str, ...]] = {
     "llamacpp": tuple(QUANTISATIONS),
     "ollama": tuple(QUANTISATIONS),
-    "transformers": ("f32", "bf16", "f16"),
+    "transformers": PLAIN_QUANTS,
+    "openai": tuple(QUANTISATIONS),
+    "onnx": PLAIN_QUANTS,
+    "fake": tuple(QUANTISATIONS),
 }
-"""What each engine can run. Engines that are not listed hold their weights where we cannot count them."""
+"""What each engine can run. A server behind `openai` is counted as llama.cpp where the name is a GGUF mix, else as plain
+tensors: what it would take here, not what it takes there."""
 
-_CONTEXT_PAD_TOKENS = {"llamacpp": 256, "ollama": 256, "transformers": 1}
+_CONTEXT_PAD_TOKENS = 256
 """llama.cpp rounds the context of each slot up to 256 (src/llama-context.cpp, `GGML_PAD(cparams.n_ctx, 256)`)."""
 _UBATCH_TOKENS = 512
 """`n_ubatch`, llama.cpp's default for the tokens computed at once (include/llama.h)."""
@@ -95,11 +108,16 @@ def architecture(model: Model) -> Architecture:
     return arch
 
 
+def stores_gguf(engine: str, quant: Quantisation) -> bool:
+    """Whether this engine keeps the weights as ggml tensors; engines whose inside is unknown do when the mix is GGUF's."""
+    return engine in GGML_ENGINES or quant.name not in PLAIN_QUANTS
+
+
 def engine_quant(engine: str, quant: str) -> Quantisation:
     """Check that this engine can run this quantisation, and return it."""
     supported = ENGINE_QUANTS.get(engine)
     if supported is None:
-        raise UnknownName.among(engine, ENGINE_QUANTS, kind="engine whose memory can be counted")
+        raise UnknownName.among(engine, ENGINE_QUANTS, kind="engine")
     found = quantisation(quant)
     if found.name not in supported:
         raise InvalidRequest(f"engine {engine!r} cannot run quantisation {quant!r}", fix=f"one of {', '.join(supported)}")
@@ -108,13 +126,29 @@ def engine_quant(engine: str, quant: str) -> Quantisation:
 
 @lru_cache(maxsize=4096)
 def _text_bytes(arch: Architecture, quant: Quantisation, gguf: bool) -> tuple[float, float]:
-    """Bytes of the text decoder's weights, and bytes of them that one token reads."""
-    total = read = 0.0
+    """Bytes of the text decoder's weights, and bytes of them that one token reads.
+
+    Layers that the mix treats alike are counted once and multiplied.
+    """
     is_70b = arch.layers == 80 and arch.experts is None and not arch.qk_norm  # LLM_TYPE_70B in src/models/qwen2.cpp
-    for tensor in tensors(arch):
-        size = _gguf_bytes(tensor, arch, quant, is_70b) if gguf else tensor.params * _DTYPE_BYTES[quant.name]
-        total += size
-        read += size * tensor.read_share
+    alike: dict[tuple[bool, ...], tuple[float, float]] = {}
+
+    def count(found: tuple[Tensor, ...]) -> tuple[float, float]:
+        sizes = [
+            (
+                _gguf_bytes(tensor, arch, quant, is_70b) if gguf else tensor.params * _DTYPE_BYTES[quant.name],
+                tensor.read_share,
+            )
+            for tensor in found
+        ]
+        return sum(size for size, _ in sizes), sum(size * share for size, share in sizes)
+
+    total, read = count(outer_tensors(arch))
+    for layer in range(arch.layers):
+        rule = (is_linear_layer(arch, layer), *layer_rule(quant, layer, arch.layers))
+        if rule not in alike:
+            alike[rule] = count(layer_tensors(arch, layer))
+        total, read = total + alike[rule][0], read + alike[rule][1]
     return total, read
 
 
@@ -139,13 +173,13 @@ def weights_mib(model: Model, *, quant: str, engine: str = "llamacpp") -> float:
     Multi-token-prediction heads are not counted: no engine loads them unless speculative decoding is asked for.
     """
     found = engine_quant(engine, quant)
-    return _text_bytes(architecture(model), found, engine in GGML_ENGINES)[0] / MIB
+    return _text_bytes(architecture(model), found, stores_gguf(engine, found))[0] / MIB
 
 
 def read_mib_per_token(model: Model, *, quant: str, engine: str = "llamacpp") -> float:
     """Weights that one decoded token reads: active experts only, and one row of an untied embedding table."""
     found = engine_quant(engine, quant)
-    return _text_bytes(architecture(model), found, engine in GGML_ENGINES)[1] / MIB
+    return _text_bytes(architecture(model), found, stores_gguf(engine, found))[1] / MIB
 
 
 def full_attention_layers(arch: Architecture) -> int:
@@ -162,7 +196,7 @@ def kv_mib_per_token(model: Model, *, kv_type: str = "f16") -> float:
     return 2 * full_attention_layers(arch) * row / MIB
 
 
-def state_mib(model: Model, *, engine: str = "llamacpp", parallel: int = 1) -> float:
+def state_mib(model: Model, *, gguf: bool = True, parallel: int = 1) -> float:
     """What linear-attention layers keep a sequence: the convolution's last columns and a matrix per value head.
 
     llama.cpp: f32, (kernel - 1) columns (`n_embd_r` and `n_embd_s`, src/llama-hparams.cpp). transformers: `kernel` columns
@@ -175,7 +209,7 @@ def state_mib(model: Model, *, engine: str = "llamacpp", parallel: int = 1) -> f
     v_heads, head_dim, conv_columns, kernel = linear_sizes(arch.hybrid)
     linear_layers = arch.layers - full_attention_layers(arch)
     matrices = 4 * v_heads * head_dim * head_dim
-    conv = 4 * (kernel - 1) * conv_columns if engine in GGML_ENGINES else 2 * kernel * conv_columns
+    conv = 4 * (kernel - 1) * conv_columns if gguf else 2 * kernel * conv_columns
     return parallel * linear_layers * (matrices + conv) / MIB
 
 
@@ -189,20 +223,41 @@ def vision_params(model: Model) -> int:
     return max(0, model.total_params - text_params(arch) - (arch.mtp_params or 0))
 
 
-def _compute_bytes(arch: Architecture, engine: str) -> tuple[float, float]:
+def _compute_bytes(arch: Architecture, *, gguf: bool, all_logits: bool, parallel: int) -> tuple[float, float]:
     """Fixed bytes of the compute buffers, and bytes for each token of one slot's context. An estimate.
 
-    llama.cpp: activations of one micro-batch in f32 and the attention mask in f16, flash attention on.
+    llama.cpp: the f32 activations of one micro-batch at their widest point (`_widest_row`), one token's logits a slot, and
+    the attention mask in f16 (flash attention on, its default). Fitted to the buffers that llama.cpp reported on a CPU for
+    24 made-up shapes and the real ones of docs/hardware.md; other back ends differ by tens of MiB. `all_logits`: logits for
+    the whole micro-batch, which older llama.cpp and so Ollama's runner reserve (312.75 MiB of them in the log of
+    ikawrakow/ik_llama.cpp pull 370). transformers: the widest layer over a whole prompt in 16 bits, one token's logits.
     """
-    if engine in GGML_ENGINES:
-        activations = 4 * _UBATCH_TOKENS * _widest(arch)
-        return activations, 2.0 * _UBATCH_TOKENS
+    if gguf:
+        logits = 4 * arch.vocab * max(parallel, _UBATCH_TOKENS if all_logits else 1)
+        return 4 * _UBATCH_TOKENS * _widest_row(arch) + _state_copies(arch, parallel) + logits, 2.0 * _UBATCH_TOKENS
     width = arch.ffn or (arch.moe_ffn or 0) * (arch.experts_active or 1)
-    return 6.0 * arch.vocab, 2.0 * (4 * arch.hidden + 3 * width)
+    return 6.0 * arch.vocab * parallel, 2.0 * (4 * arch.hidden + 3 * width) * parallel
 
 
-def _widest(arch: Architecture) -> int:
-    return 14 * arch.hidden
+def _widest_row(arch: Architecture) -> int:
+    """Values that one token keeps alive at the widest point of llama.cpp's graph: feed-forward, attention or DeltaNet."""
+    queries, keys = arch.heads * arch.head_dim, arch.kv_heads * arch.head_dim
+    attention = 5 * arch.hidden + 4 * queries if arch.gated_attention else arch.hidden + 2 * queries + 4 * keys
+    if arch.experts is None:
+        feed_forward = 5 * arch.hidden + 3 * (arch.ffn or 0)
+    else:
+        active = arch.experts_active or 1
+        feed_forward = 5 * arch.hidden + active * (3 * (arch.moe_ffn or 0) + arch.hidden)
+    delta = 5 * arch.hidden + 2 * linear_sizes(arch.hybrid)[2] if arch.hybrid is not None else 0
+    return max(attention, feed_forward, delta)
+
+
+def _state_copies(arch: Architecture, parallel: int) -> float:
+    """Copies of a layer's recurrent state in the graph: one for one slot, about 2.4 more for each further one (measured)."""
+    if arch.hybrid is None:
+        return 0.0
+    v_heads, head_dim, conv_columns, kernel = linear_sizes(arch.hybrid)
+    return 4 * (v_heads * head_dim * head_dim + (kernel - 1) * conv_columns) * (1 + 2.4 * (parallel - 1))
 
 
 def memory_line(
@@ -224,12 +279,10 @@ def memory_line(
     found = engine_quant(engine, quant)
     arch = architecture(model)
     weights = weights_mib(model, quant=quant, engine=engine)
-    kv_name = kv_type if engine in GGML_ENGINES else found.name
-    kv = kv_mib_per_token(model, kv_type=kv_name) * parallel
-    state = state_mib(model, engine=engine, parallel=parallel)
-    compute_fixed, compute_token = _compute_bytes(arch, engine)
-    if engine in GGML_ENGINES:
-        compute_fixed += 4 * arch.vocab * parallel  # the output buffer: one row of logits a slot
+    gguf = stores_gguf(engine, found)
+    kv = kv_mib_per_token(model, kv_type=kv_type if gguf else found.name) * parallel
+    state = state_mib(model, gguf=gguf, parallel=parallel)
+    compute_fixed, compute_token = _compute_bytes(arch, gguf=gguf, all_logits=engine == "ollama", parallel=parallel)
     with_vision = engine != "llamacpp" if vision is None else vision
     tower = vision_params(model) * (_DTYPE_BYTES.get(found.name, 2)) / MIB if with_vision else 0.0
     return MemoryLine(
@@ -241,7 +294,7 @@ def memory_line(
         compute_fixed_mib=compute_fixed / MIB,
         kv_mib_per_token=kv,
         compute_mib_per_token=compute_token / MIB,
-        pad_tokens=_CONTEXT_PAD_TOKENS[engine],
+        pad_tokens=_CONTEXT_PAD_TOKENS if gguf else 1,
     )
 
 
@@ -264,14 +317,15 @@ def memory(
         raise InvalidRequest(f"context must be at least 1 token, not {context_tokens}", fix="--context 8192")
     line = memory_line(model, quant=quant, engine=engine, kv_type=kv_type, parallel=parallel, vision=vision)
     tokens = line.padded(context_tokens)
+    found = engine_quant(engine, quant)
     estimated = ("compute", "vision") if line.vision_mib else ("compute",)
     return MemoryNeed(
         model_id=model.id,
-        quant=quantisation(quant).name,
+        quant=found.name,
         engine=engine,
         context_tokens=context_tokens,
         parallel=parallel,
-        kv_type=kv_type if engine in GGML_ENGINES else quantisation(quant).name,
+        kv_type=kv_type if stores_gguf(engine, found) else found.name,
         weights_mib=line.weights_mib,
         kv_mib=line.kv_mib_per_token * tokens,
         state_mib=line.state_mib,

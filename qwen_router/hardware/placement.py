@@ -3,7 +3,7 @@
 Free memory counts, device by device; memories of different devices are never added up. What a build needs comes from
 `memory.py`. Splitting one model between a GPU and the CPU is not planned here: it is refused, not guessed.
 
-    python -c "from qwen_router.hardware import machine, place; print(place(9000, machine('rtx-4090')))"
+    python -c "from qwen_router.hardware import machine_named, place; print(place(9000, machine_named('rtx-4090')))"
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Machines by name or from a file, to plan for hardware that is not here.
 
-`rtx-4090` is a preset of data/machines.yaml, `4xh100-80` four of them, anything with a dot or a slash a YAML file. The machines
-are hypothetical: nobody asks their engines. `detect.py` reads the real one.
+`rtx-4090` is a preset of data/machines.yaml, `4xh100-80` four of another, a name that ends in .yaml or holds a slash a
+file. The machines are hypothetical: nobody asks their engines. `detect.py` reads the real one.
 
-    python -c "from qwen_router.hardware import machine; print(machine('2xh100-80').summary())"
+    python -c "from qwen_router.hardware import machine_named; print(machine_named('2xh100-80').summary())"
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -93,7 +94,7 @@ def preset_names() -> tuple[str, ...]:
 
 
 def figures_of(device_name: str, memory_mib: float) -> Figures | None:
-    """The data-sheet figures of the device that NVML calls `device_name`, if a preset has that name and about that memory."""
+    """The data-sheet figures of what NVML calls `device_name`, if a preset has that name and about that memory."""
     for preset in presets().values():
         if preset.device == device_name and abs(preset.memory_mib - memory_mib) < 0.05 * preset.memory_mib:
             return Figures(preset.bandwidth_gb_s * 1e9 / GIB, preset.compute_tflops, preset.power_w)
@@ -110,7 +111,7 @@ def machine(name_or_path: str | Path) -> Machine:
     count, name = (int(matched[1] or 1), matched[2]) if matched else (1, text)
     preset = presets().get(name)
     if preset is None:
-        raise UnknownName.among(text if count == 1 else name, presets(), kind="machine", listing="qwen-router hardware --list")
+        raise UnknownName.among(name, presets(), kind="machine")
     if not 1 <= count <= MAX_COUNT or (count > 1 and preset.kind in ("cpu", "metal")):
         raise InvalidMachine(f"{text!r}: {count} x {name!r} is no machine", fix=f"1 to {MAX_COUNT} discrete accelerators")
     return _from_preset(preset, count)
@@ -165,7 +166,7 @@ def _from_file(path: Path) -> Machine:
         raise InvalidMachine(f"{path}: {where} is not YAML", fix="check indentation and colons there") from error
     except ValidationError as error:
         raise _explained(path, text, error) from error
-    ids = [device.id or (device.kind if device.kind == "cpu" else f"{device.kind}{i}") for i, device in enumerate(parsed.devices)]
+    ids = [device.id or (device.kind + ("" if device.kind == "cpu" else str(i))) for i, device in enumerate(parsed.devices)]
     if len(set(ids)) != len(ids):
         raise InvalidMachine(f"{path}: two devices are called {ids!r}", fix="give each device its own id")
     for device in parsed.devices:
@@ -213,7 +214,7 @@ def _explained(path: Path, text: str, error: ValidationError) -> InvalidMachine:
     return InvalidMachine(f"{path}, line {line}: {key!r} is wrong ({first['msg']})", fix=fix)
 
 
-def _line_of(node: object, location: tuple[int | str, ...]) -> int:
+def _line_of(node: Any, location: tuple[int | str, ...]) -> int:
     """The line of the value that `location` leads to, or of the deepest part of it that exists."""
     import yaml
 

@@ -52,6 +52,16 @@ class Quantisation:
         return BLOCKS[self.default][0] > 1
 
 
+@dataclass(frozen=True, slots=True)
+class MixTraits:
+    """What a mix looks at in a model: layers, tied embeddings, query heads a key-value head, and llama.cpp's "70B" class."""
+
+    layers: int
+    tied: bool
+    heads_per_kv: int
+    is_70b: bool
+
+
 _ALL = (
     Quantisation("f32", "f32"),
     Quantisation("bf16", "bf16"),
@@ -98,8 +108,17 @@ def takes_more_bits(layer: int, layers: int) -> bool:
     return layer < layers // 8 or layer >= 7 * layers // 8 or (layer - layers // 8) % 3 == 2
 
 
+def layer_rule(quant: Quantisation, layer: int, layers: int) -> tuple[bool, ...]:
+    """What a mix looks at in a layer's number: layers with equal answers get equal types."""
+    if quant.name in ("q4_K_M", "q5_K_M"):
+        return (takes_more_bits(layer, layers),)
+    if quant.name == "q4_K_S":
+        return (layer < 4, layer < layers // 8)
+    return (layer < 2, layer < layers // 16) if quant.name == "q3_K_M" else ()
+
+
 def tensor_type(
-    name: str, columns: int, dimensions: int, *, quant: Quantisation, layer: int, layers: int, tied: bool, is_70b: bool
+    name: str, columns: int, dimensions: int, *, quant: Quantisation, layer: int, traits: MixTraits
 ) -> BlockType:
     """The ggml type that `name` gets in this mix.
 
@@ -113,32 +132,32 @@ def tensor_type(
         return quant.default
     if quant.default == "q8_0":
         return "q8_0" if columns % 32 == 0 else "f16"
-    wanted = _mixed_type(name, columns, quant=quant, layer=layer, layers=layers, tied=tied, is_70b=is_70b)
+    wanted = _mixed_type(name, columns, quant=quant, layer=layer, traits=traits)
     if columns % BLOCKS[wanted][0] == 0:
         return wanted
     fallback = _FALLBACK.get(wanted, "f16")
     return fallback if columns % BLOCKS[fallback][0] == 0 else "f16"
 
 
-def _mixed_type(
-    name: str, columns: int, *, quant: Quantisation, layer: int, layers: int, tied: bool, is_70b: bool
-) -> BlockType:
+def _mixed_type(name: str, columns: int, *, quant: Quantisation, layer: int, traits: MixTraits) -> BlockType:
     """The type that the mix wants, before the shape has its say."""
-    if name == "output.weight" or (tied and name == "token_embd.weight"):
+    if name == "output.weight" or (traits.tied and name == "token_embd.weight"):
         return "q6_K" if columns % BLOCKS[quant.default][0] == 0 else "q8_0"
     if "attn_v.weight" in name or "attn_qkv.weight" in name:
-        value_type = _value_type(quant, layer=layer, layers=layers)
-        return "q5_K" if is_70b and value_type in ("q3_K", "q4_K") else value_type
+        value_type = _value_type(quant, layer=layer, traits=traits)
+        return "q5_K" if traits.is_70b and value_type in ("q3_K", "q4_K") else value_type
     if "ffn_down" in name:
-        return _down_type(quant, layer=layer, layers=layers)
+        return _down_type(quant, layer=layer, layers=traits.layers)
     if "attn_output.weight" in name:
         return {"q2_K": "q3_K", "q3_K_M": "q4_K"}.get(quant.name, quant.default)  # type: ignore[return-value]
     return quant.default
 
 
-def _value_type(quant: Quantisation, *, layer: int, layers: int) -> BlockType:
+def _value_type(quant: Quantisation, *, layer: int, traits: MixTraits) -> BlockType:
     if quant.name in ("q4_K_M", "q5_K_M"):
-        return "q6_K" if takes_more_bits(layer, layers) else quant.default
+        return "q6_K" if takes_more_bits(layer, traits.layers) else quant.default
+    if quant.name == "q2_K":
+        return "q4_K" if traits.heads_per_kv >= 4 else "q3_K"
     if quant.name == "q4_K_S":
         return "q5_K" if layer < 4 else "q4_K"
     if quant.name == "q3_K_M":

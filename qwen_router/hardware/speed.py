@@ -1,16 +1,20 @@
 """How fast a build will be on a device, before anyone has run it.
 
-Decoding is bound by memory: each token reads the active weights and the cache at its length. Prefill is bound by arithmetic.
-Loading is bound by the disk. The efficiency factors are named below with where they come from; measured speeds of real replies
-replace these predictions elsewhere. Batches of several requests are not modelled.
+Decoding is bound by memory: each token reads the active weights and the cache at its length. Prefill is bound by
+arithmetic, loading by the disk. The efficiency factors are named below with where they come from; measured speeds of
+real replies replace these predictions elsewhere. Batches of several requests are not modelled.
 
     python -m qwen_router fit Qwen/Qwen3-8B --machine rtx-4090
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
 
 from qwen_router.catalog.types import Model
 from qwen_router.hardware.machine import Device, Machine
@@ -21,9 +25,11 @@ from qwen_router.hardware.memory import (
     kv_mib_per_token,
     read_mib_per_token,
     state_mib,
+    stores_gguf,
     weights_mib,
 )
-from qwen_router.hardware.tensors import tensors
+from qwen_router.hardware.placement import capacity_mib, place
+from qwen_router.hardware.tensors import layer_kinds, layer_tensors, outer_tensors
 
 DEFAULT_CPU_BANDWIDTH_GIB_S = 20.0
 """Used while a CPU's bandwidth is unknown: about one channel of DDR5-4800 minus losses. Not measured."""
@@ -61,7 +67,11 @@ def prefill_tps(flop_per_token: float, *, compute_tflops: float, efficiency: flo
 def active_params(model: Model) -> float:
     """Parameters that one token multiplies with: active experts only, no embedding look-up."""
     arch = architecture(model)
-    return sum(tensor.params * tensor.read_share for tensor in tensors(arch))
+    outer = sum(tensor.params * tensor.read_share for tensor in outer_tensors(arch))
+    return outer + sum(
+        count * sum(tensor.params * tensor.read_share for tensor in layer_tensors(arch, layer))
+        for layer, count in layer_kinds(arch)
+    )
 
 
 def flop_per_token(model: Model, *, context_tokens: int) -> float:
@@ -85,30 +95,91 @@ def predict_speed(
     quant: str,
     machine: Machine,
     device: Device | None = None,
-    devices: int = 1,
     context_tokens: int = 4096,
     engine: str = "llamacpp",
     kv_type: str = "f16",
 ) -> SpeedEstimate:
     """Predict decode and prefill at `context_tokens`, and loading, on `device` (the machine's first when None).
 
-    A build split by layers over `devices` equal ones decodes no faster than on one: a token passes them one after another.
+    A build split by layers over equal devices is no faster than on one: a token passes them one after another.
     """
     chosen = device or machine.devices[0]
-    weights = weights_mib(model, quant=quant, engine=engine)
-    kv_name = kv_type if engine != "transformers" else engine_quant(engine, quant).name
-    read_mib = (
-        read_mib_per_token(model, quant=quant, engine=engine)
-        + kv_mib_per_token(model, kv_type=kv_name) * context_tokens
-        + 2 * state_mib(model, engine=engine)
-    )
     decode = decode_tps(
-        read_mib, bandwidth_gib_s=bandwidth_gib_s(chosen), efficiency=DECODE_EFFICIENCY[chosen.kind]
+        decode_read_mib(model, quant=quant, context_tokens=context_tokens, engine=engine, kv_type=kv_type),
+        bandwidth_gib_s=bandwidth_gib_s(chosen),
+        efficiency=DECODE_EFFICIENCY[chosen.kind],
     )
     prefill = prefill_tps(
         flop_per_token(model, context_tokens=context_tokens),
         compute_tflops=compute_tflops(chosen, cores=machine.cores),
         efficiency=PREFILL_EFFICIENCY[chosen.kind],
     )
-    load_s = weights / (machine.disk_read_mib_s or DEFAULT_DISK_READ_MIB_S)
-    return SpeedEstimate(decode_tps=decode, prefill_tps=max(prefill, decode), load_s=load_s)
+    return SpeedEstimate(decode_tps=decode, prefill_tps=max(prefill, decode), load_s=load_s(model, quant, engine, machine))
+
+
+def decode_read_mib(model: Model, *, quant: str, context_tokens: int, engine: str, kv_type: str = "f16") -> float:
+    """What one decoded token reads: active weights, the cache at its length, and the recurrent state (also written)."""
+    gguf = stores_gguf(engine, engine_quant(engine, quant))
+    kv_name = kv_type if gguf else engine_quant(engine, quant).name
+    cache_mib = kv_mib_per_token(model, kv_type=kv_name) * context_tokens + 2 * state_mib(model, gguf=gguf)
+    return read_mib_per_token(model, quant=quant, engine=engine) + cache_mib
+
+
+def load_s(model: Model, quant: str, engine: str, machine: Machine) -> float:
+    return weights_mib(model, quant=quant, engine=engine) / (machine.disk_read_mib_s or DEFAULT_DISK_READ_MIB_S)
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedSpeed:
+    """One build at several contexts on one machine, as columns: where it does not fit, `fits` is False and speeds are 0.
+
+    `free_mib` is the largest need that has room; `power_w` is that of the devices that hold the shortest context.
+    """
+
+    fits: npt.NDArray[np.bool_]
+    decode_tps: npt.NDArray[np.float64]
+    prefill_tps: npt.NDArray[np.float64]
+    free_mib: float
+    load_s: float
+    power_w: float | None
+
+
+LOCAL_ENGINES = ("llamacpp", "ollama", "transformers", "onnx")
+"""Engines that run on the machine at hand. Others answer from elsewhere: their memory is not ours to refuse."""
+
+
+def placed_speed(
+    model: Model,
+    *,
+    quant: str,
+    engine: str,
+    machine: Machine,
+    context_tokens: Sequence[int] | npt.NDArray[np.int64],
+    total_mib: Sequence[float] | npt.NDArray[np.float64],
+    kv_type: str = "f16",
+) -> PlacedSpeed:
+    """Place and predict one build at each context with its `total_mib`, for callers that judge many at once.
+
+    A server elsewhere (`openai`) always fits; its speed is predicted as if it ran on this machine's first device.
+    """
+    fits, decode, prefill = np.zeros(len(total_mib), dtype=np.bool_), np.zeros(len(total_mib)), np.zeros(len(total_mib))
+    power_w: float | None = None
+    remote = engine not in LOCAL_ENGINES
+    for i, (context, need_mib) in enumerate(zip(context_tokens, total_mib, strict=True)):
+        held_by = machine.devices[:1] if remote else place(float(need_mib), machine).devices
+        if not held_by:
+            continue
+        speed = predict_speed(
+            model,
+            quant=quant,
+            machine=machine,
+            device=held_by[0],
+            context_tokens=int(context),
+            engine=engine,
+            kv_type=kv_type,
+        )
+        if power_w is None and all(device.power_w is not None for device in held_by):
+            power_w = sum(device.power_w or 0.0 for device in held_by)
+        fits[i], decode[i], prefill[i] = True, speed.decode_tps, speed.prefill_tps
+    free_mib = float("inf") if remote else capacity_mib(machine)
+    return PlacedSpeed(fits, decode, prefill, free_mib, load_s(model, quant, engine, machine), power_w)

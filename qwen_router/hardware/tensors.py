@@ -1,9 +1,10 @@
-"""The tensors of a Qwen text decoder, by name and shape, in llama.cpp's naming.
+r"""The tensors of a Qwen text decoder, by name and shape, in llama.cpp's naming.
 
 A sum over them is the exact parameter count; `memory.py` turns them into bytes at a quantisation. Vision towers and
 multi-token-prediction heads are counted by their parameters in the catalog row, not enumerated here.
 
-    python -m qwen_router.hardware.tensors Qwen/Qwen3-0.6B
+    python -c "from qwen_router.catalog import Catalog; from qwen_router.hardware.tensors import text_params as n; \\
+        print(n(Catalog.load().get('Qwen/Qwen3-8B').architecture))"
 """
 
 from __future__ import annotations
@@ -39,27 +40,34 @@ def is_linear_layer(arch: Architecture, layer: int) -> bool:
     """Whether this layer is a Gated DeltaNet: all but every n-th (`full_attention_interval`, src/models/qwen35.cpp)."""
     if arch.hybrid is None:
         return False
-    interval = arch.layers // arch.hybrid.full_attention_layers
+    interval = max(1, arch.layers // arch.hybrid.full_attention_layers)
     return (layer + 1) % interval != 0
 
 
-@lru_cache(maxsize=512)
 def tensors(arch: Architecture) -> tuple[Tensor, ...]:
     """Every tensor of the text decoder once; a tied output is not listed twice.
 
     Source: `load_arch_tensors` in src/models/qwen2.cpp, qwen2moe.cpp, qwen3.cpp, qwen3moe.cpp, qwen3next.cpp, qwen35.cpp and
     qwen35moe.cpp of ggml-org/llama.cpp. Qwen3-Next stores `ssm_alpha` and `ssm_beta` as one tensor of the same size.
     """
-    found = [Tensor("token_embd.weight", (arch.hidden, arch.vocab), read_share=1.0 if arch.tied_embeddings else 0.0)]
-    for layer in range(arch.layers):
-        prefix = f"blk.{layer}."
-        parts = _linear_attention(arch) if is_linear_layer(arch, layer) else _full_attention(arch)
-        for name, shape, share in (*parts, *_feed_forward(arch)):
-            found.append(Tensor(prefix + name, shape, layer, share))
-    found.append(Tensor("output_norm.weight", (arch.hidden,)))
-    if not arch.tied_embeddings:
-        found.append(Tensor("output.weight", (arch.hidden, arch.vocab)))
-    return tuple(found)
+    layers = (tensor for layer in range(arch.layers) for tensor in layer_tensors(arch, layer))
+    return (*outer_tensors(arch), *layers)
+
+
+def outer_tensors(arch: Architecture) -> tuple[Tensor, ...]:
+    """What lies outside the layers: the embedding table, the last norm, and the output unless it is tied."""
+    embedding = Tensor("token_embd.weight", (arch.hidden, arch.vocab), read_share=1.0 if arch.tied_embeddings else 0.0)
+    norm = Tensor("output_norm.weight", (arch.hidden,))
+    if arch.tied_embeddings:
+        return embedding, norm
+    return embedding, norm, Tensor("output.weight", (arch.hidden, arch.vocab))
+
+
+def layer_tensors(arch: Architecture, layer: int) -> tuple[Tensor, ...]:
+    """The tensors of one layer: attention of its kind, and the feed-forward part."""
+    parts = _linear_attention(arch) if is_linear_layer(arch, layer) else _full_attention(arch)
+    whole = (*parts, *_feed_forward(arch))
+    return tuple(Tensor(f"blk.{layer}.{name}", shape, layer, share) for name, shape, share in whole)
 
 
 Part = tuple[str, tuple[int, ...], float]
@@ -136,6 +144,18 @@ def _feed_forward(arch: Architecture) -> Iterator[Part]:
         yield "ffn_down_shexp.weight", (arch.shared_expert_ffn, arch.hidden), 1.0
 
 
+@lru_cache(maxsize=1024)
 def text_params(arch: Architecture) -> int:
     """Parameters of the text decoder, a tied output counted once."""
-    return sum(tensor.params for tensor in tensors(arch))
+    return sum(tensor.params for tensor in outer_tensors(arch)) + sum(
+        count * sum(tensor.params for tensor in layer_tensors(arch, layer)) for layer, count in layer_kinds(arch)
+    )
+
+
+def layer_kinds(arch: Architecture) -> tuple[tuple[int, int], ...]:
+    """The first layer of each kind, and how many layers are of it: (layer, count) for full and linear attention."""
+    kinds: dict[bool, tuple[int, int]] = {}
+    for layer in range(arch.layers):
+        first, count = kinds.get(is_linear_layer(arch, layer), (layer, 0))
+        kinds[is_linear_layer(arch, layer)] = (first, count + 1)
+    return tuple(kinds.values())

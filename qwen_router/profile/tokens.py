@@ -10,6 +10,7 @@ into a token, so their counts come out lower than estimated). It estimates: engi
 
 from __future__ import annotations
 
+import json
 import math
 from functools import cache
 from typing import NamedTuple
@@ -123,3 +124,65 @@ def tokens_of_points(points: Points, classes: Classes) -> int:
         return 0
     model = token_model()
     return max(1, round(float(token_features(points, classes, model.vocabulary) @ model.weights)))
+
+
+# Qwen's chat template writes <|im_start|>role\n ... <|im_end|>\n around a message (four tokens and the role), and
+# <|im_start|>assistant\n before the answer.
+MESSAGE_TOKENS = 5
+REPLY_TOKENS = 3
+TOOLS_TOKENS = 82
+TOKENS_PER_TOOL = 24
+"""The paragraph of Qwen3's template that explains tool calls, and the JSON around one tool, counted with Qwen3's tokenizer."""
+IMAGE_SIDE_PX = 32
+"""One token per 32 x 32 pixels: patches of 16, merged 2 x 2 (Qwen3-VL's preprocessor_config.json; Qwen2.5-VL has 14, so 28)."""
+IMAGE_TOKENS_MIN, IMAGE_TOKENS_MAX = 64, 16384
+"""Qwen3-VL rescales an image to between 65,536 and 16,777,216 pixels."""
+UNKNOWN_IMAGE_TOKENS = 1024
+"""A picture of unknown size is taken to be 1024 x 1024."""
+AUDIO_TOKENS_PER_S = 25
+"""Qwen2-Audio and Qwen2.5-Omni: one token for 40 ms of sound (Qwen2.5-Omni report, arXiv 2503.20215)."""
+UNKNOWN_AUDIO_S = 30
+VIDEO_TOKENS_PER_S = 2 * 768 // 2
+"""Two frames a second, merged in pairs in time, each frame at most 768 tokens (Qwen2.5-VL's defaults, arXiv 2502.13923)."""
+UNKNOWN_VIDEO_S = 30
+VIDEO_TOKENS_MAX = 24576
+UNKNOWN_FILE_TOKENS = 1000
+FILE_BYTES_PER_TOKEN = 4
+"""A file is taken for text in a western language; one whose size is unknown for a page or two."""
+
+
+def image_tokens(width_px: int | None, height_px: int | None) -> int:
+    """Tokens of a picture: each side rounded to whole tokens, the whole scaled into the bounds."""
+    if not width_px or not height_px:
+        return UNKNOWN_IMAGE_TOKENS + 2
+    across = max(1, round(width_px / IMAGE_SIDE_PX))
+    down = max(1, round(height_px / IMAGE_SIDE_PX))
+    return min(IMAGE_TOKENS_MAX, max(IMAGE_TOKENS_MIN, across * down)) + 2
+
+
+def attachment_tokens(attachment: Attachment) -> int:
+    """What an attachment adds to the prompt, by its measures; stated defaults where they are unknown."""
+    if attachment.kind == "image":
+        return image_tokens(attachment.width_px, attachment.height_px)
+    if attachment.kind == "audio":
+        return math.ceil((attachment.duration_s or UNKNOWN_AUDIO_S) * AUDIO_TOKENS_PER_S) + 2
+    if attachment.kind == "video":
+        return min(VIDEO_TOKENS_MAX, math.ceil((attachment.duration_s or UNKNOWN_VIDEO_S) * VIDEO_TOKENS_PER_S)) + 2
+    if attachment.size_bytes is None:
+        return UNKNOWN_FILE_TOKENS
+    return math.ceil(attachment.size_bytes / FILE_BYTES_PER_TOKEN)
+
+
+def request_tokens(request: Request) -> int:
+    """Tokens of the whole prompt: messages with their frame, tool calls, tool declarations, attachments."""
+    total = REPLY_TOKENS
+    for message in request.messages:
+        total += MESSAGE_TOKENS + estimate_tokens(message.text)
+        total += sum(map(attachment_tokens, message.attachments))
+        for call in message.tool_calls:
+            total += 12 + estimate_tokens(call.name + json.dumps(dict(call.arguments), ensure_ascii=False, default=str))
+    if request.tools:
+        total += TOOLS_TOKENS
+        for tool in request.tools:
+            total += TOKENS_PER_TOOL + estimate_tokens(f"{tool.name} {tool.description} {json.dumps(dict(tool.parameters), ensure_ascii=False, default=str)}")
+    return total

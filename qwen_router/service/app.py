@@ -2,7 +2,7 @@
 
 Which model answers is the router's decision and how a reply is written a wire's; here they are only joined.
 
-    python -c "from qwen_router import Router; from qwen_router.service import create_app; print(create_app(Router()).routes)"
+    python -c "from qwen_router.service import create_app; print(create_app.__doc__)"
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ CLIENT_GONE = 499
 def create_app(
     router: Router, *, api_key: str | None = None, max_body_bytes: int = MAX_BODY_BYTES, close_router: bool = False
 ) -> Starlette:
-    """The service in front of `router`; with `api_key`, every path but `/health` asks for it. `close_router` frees the engines
-    when the application ends."""
+    """The service in front of `router`. With `api_key`, every path but `/health` asks for it; `close_router` frees the
+    engines when the application ends."""
     doors = Doors(router, max_body_bytes=max_body_bytes, open_to_all=api_key is None)
     middleware = [] if api_key is None else [Middleware(KeyGuard, api_key=api_key)]
 

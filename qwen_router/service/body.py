@@ -25,7 +25,7 @@ class BodyTooLarge(InvalidRequest):
 
 
 def encode(value: object) -> bytes:
-    """Compact UTF-8 JSON. What orjson refuses (lone surrogates, integers beyond 64 bits) the standard library writes escaped."""
+    """Compact UTF-8 JSON. What orjson refuses (lone surrogates, huge integers) the standard library writes."""
     try:
         return orjson.dumps(value, default=_plain)
     except orjson.JSONEncodeError:
@@ -50,7 +50,9 @@ async def read_object(request: HttpRequest, *, max_body_bytes: int) -> dict[str,
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno} (character {error.pos})"
-        raise InvalidRequest(f"the body is not JSON: {error.msg.partition(': line')[0]}, {where}", fix="send UTF-8 JSON") from None
+        raise InvalidRequest(
+            f"the body is not JSON: {error.msg.partition(': line')[0]}, {where}", fix="send UTF-8 JSON"
+        ) from None
     if not isinstance(value, dict):
         raise InvalidRequest(f"the body is a JSON {_json_type(value)}, not an object", fix='send {"messages": [...]}')
     return value
@@ -71,7 +73,9 @@ async def _read(request: HttpRequest, max_body_bytes: int) -> bytes:
 
 
 def _too_large(max_body_bytes: int) -> BodyTooLarge:
-    return BodyTooLarge(f"the body is larger than {max_body_bytes / 1024 / 1024:g} MiB", fix="send smaller attachments, or fewer")
+    return BodyTooLarge(
+        f"the body is larger than {max_body_bytes / 1024 / 1024:g} MiB", fix="send smaller attachments, or fewer"
+    )
 
 
 def _json_type(value: object) -> str:

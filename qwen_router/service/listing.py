@@ -1,5 +1,7 @@
 """What there is to ask for: `auto`, a name for each policy, and every served model, in OpenAI's and in Ollama's words.
 
+Names only: what each model can do is the catalog's to say.
+
     curl localhost:8000/v1/models
 """
 
@@ -44,7 +46,9 @@ async def openai_models(router: Router, *, policies: Iterable[str], since: int) 
 
 async def ollama_tags(router: Router, *, policies: Iterable[str], since: str) -> list[dict[str, Any]]:
     """`/api/tags`. What is unknown about a model is absent."""
-    rows = [{"name": name, "model": name, "modified_at": since, "details": {"family": "auto"}} for name in routed_names(policies)]
+    rows = [
+        {"name": name, "model": name, "modified_at": since, "details": {"family": "auto"}} for name in routed_names(policies)
+    ]
     for name, item in (await served_models(router)).items():
         details: dict[str, Any] = {} if item.quant is None else {"quantization_level": item.quant}
         model = None if item.model_id is None else router.catalog.resolve(item.model_id)
@@ -57,7 +61,7 @@ async def ollama_tags(router: Router, *, policies: Iterable[str], since: str) ->
 
 
 async def engines_state(router: Router) -> dict[str, Any]:
-    """Engines with how many models each serves, and the problems of those that do not answer; null while they take too long."""
+    """Engines with how many models each serves, and what is wrong with those that fail; null while they take long."""
     asking = asyncio.ensure_future(asyncio.to_thread(router.served))
     done, _ = await asyncio.wait({asking}, timeout=PATIENCE_S)
     if not done:
@@ -67,7 +71,8 @@ async def engines_state(router: Router) -> dict[str, Any]:
     except RouterError as error:
         return {"engines": None, "problems": [error.problem]}
     engines = [
-        {"name": e.name, "models": sum(s.engine == e.name and s.endpoint == e.endpoint for s in served)} for e in router.engines
+        {"name": e.name, "models": sum(s.engine == e.name and s.endpoint == e.endpoint for s in served)}
+        for e in router.engines
     ]
     return {"engines": engines, "problems": [error.problem for error in router.unreachable]}
 

@@ -25,7 +25,7 @@ PATH = "/v1/chat/completions"
 
 
 class OpenAIWire:
-    """Writes one reply. Finish reasons are ours as they are: `stop`, `length`, `tool_calls`, and `error` when an engine says so."""
+    """Writes one reply. Finish reasons are ours: `stop`, `length`, `tool_calls`, and `error` when an engine says so."""
 
     media_type = "text/event-stream"
 
@@ -79,7 +79,9 @@ class OpenAIWire:
             "router": router_block(reply),
         }
 
-    def _chunk(self, delta: dict[str, Any], *, finish_reason: str | None = None, router: dict[str, Any] | None = None) -> bytes:
+    def _chunk(
+        self, delta: dict[str, Any], *, finish_reason: str | None = None, router: dict[str, Any] | None = None
+    ) -> bytes:
         chunk = {**self._head, "choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]}
         if self._with_usage:
             chunk["usage"] = None

@@ -17,7 +17,7 @@ FRESH_S = 5.0
 
 
 def policy_of_model(model: str) -> str | None:
-    """The policy that a model name asks for: `fast` of `auto:fast`; None for `auto` (and the `:latest` that clients append)."""
+    """The policy that a model name asks for: `fast` of `auto:fast`; None for `auto` and `auto:latest`."""
     head, _, tail = model.partition(":")
     return tail if head == "auto" and tail not in ("", "latest") else None
 

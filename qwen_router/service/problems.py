@@ -3,7 +3,7 @@
 A problem's words come from `RouterError`; a traceback or another exception's message (either may quote a prompt) reaches
 neither a caller nor a log.
 
-    python -c "from qwen_router.service.problems import error_body, Unexpected; print(error_body(Unexpected(), path='/api/chat'))"
+    python -c "from qwen_router.service.problems import *; print(error_body(Unexpected(), path='/api/chat'))"
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class UnknownPath(UnknownName):
 
 
 def expected_only(error: Exception) -> RouterError:
-    """`error` itself if it was raised on purpose; anything else becomes `Unexpected`, and only its type and place are logged."""
+    """`error` if it was raised on purpose; anything else becomes `Unexpected`, and only its type and place are logged."""
     if isinstance(error, RouterError):
         return error
     frames = traceback.extract_tb(error.__traceback__)

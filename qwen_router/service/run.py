@@ -45,7 +45,9 @@ def serve(
     check_exposure(host, api_key)
     listener = listening_socket(host, port)
     try:
-        router.route("Hello.", answering=True)  # reads catalog, weights and tables now, and raises here what is wrong with them
+        router.route(
+            "Hello.", answering=True
+        )  # reads catalog, weights and tables now; what is wrong with them is raised here
         gc.collect()
         gc.freeze()  # these live as long as the process: later collections need not walk them
         config = uvicorn.Config(
@@ -70,7 +72,9 @@ def check_exposure(host: str, api_key: str | None) -> None:
     if api_key is not None and not api_key.strip():
         raise InvalidRequest("the API key is empty", fix="give a long random one, or none at all on 127.0.0.1")
     if api_key is None and not is_loopback(host):
-        raise InvalidRequest(f"{host!r} can be reached from other computers and there is no API key", fix="give one, or use 127.0.0.1")
+        raise InvalidRequest(
+            f"{host!r} can be reached from other computers and there is no API key", fix="give one, or use 127.0.0.1"
+        )
 
 
 def is_loopback(host: str) -> bool:
@@ -91,7 +95,9 @@ def listening_socket(host: str, port: int) -> socket.socket:
         return socket.create_server((address, port), family=family, backlog=BACKLOG)
     except OSError as error:
         why = error.strerror or str(error)
-        raise CannotListen(f"cannot listen on {host} port {port}: {why}", fix="choose another --port, or end what uses this one") from error
+        raise CannotListen(
+            f"cannot listen on {host} port {port}: {why}", fix="choose another --port, or end what uses this one"
+        ) from error
 
 
 def url_of(listener: socket.socket) -> str:

@@ -102,7 +102,7 @@ class Turn:
         return self.stream.reply
 
     def headers(self) -> dict[str, str]:
-        """The headers of every routed reply. The overhead is all time until now that was not spent waiting for the engine."""
+        """The headers of every routed reply. The overhead is all time so far but the wait for the engine."""
         served = self.stream.served_by
         overhead_ms = (time.perf_counter() - self.started - self.waited_s) * 1000
         return {
@@ -122,7 +122,9 @@ def thinking_header(enabled: bool, budget_tokens: int) -> str:
 def _no_end(stream: ReplyStream) -> EngineNonsense:
     build = stream.served_by.build
     return EngineNonsense(
-        f"{build.engine} ended its reply without saying so", fix="try again, or look at the engine's log", engine=build.engine
+        f"{build.engine} ended its reply without saying so",
+        fix="try again, or look at the engine's log",
+        engine=build.engine,
     )
 
 
@@ -179,7 +181,9 @@ class StreamedReply(Response):
                     async for event in events:
                         if isinstance(event, Done):
                             continue
-                        await send({"type": "http.response.body", "body": unsent + self.wire.piece(event), "more_body": True})
+                        await send(
+                            {"type": "http.response.body", "body": unsent + self.wire.piece(event), "more_body": True}
+                        )
                         unsent = b""
                 unsent += self.wire.closing(self.turn.reply())
             except Exception as error:  # the border: whatever it is, the caller gets an event and the log no prompt
@@ -206,7 +210,9 @@ class WhileConnected:
         if self._block is not None:
             self._block.cancel()
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
         self._watch.cancel()
         if self.gone and self._block is not None:
             self._block.uncancel()

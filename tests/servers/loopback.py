@@ -58,7 +58,8 @@ class LoopbackServer:
             def handle_any(self) -> None:
                 length = int(self.headers.get("content-length") or 0)
                 raw = self.rfile.read(length)
-                asked = Asked(self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, json.loads(raw) if raw else None)
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                asked = Asked(self.command, self.path, headers, json.loads(raw) if raw else None)
                 outer.asked.append(asked)
                 self.send(answer(asked))
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from servers.loopback import RESET, Answer, Asked, LoopbackServer
-from servers.script import Say
+from tests.servers.loopback import RESET, Answer, Asked, LoopbackServer
+from tests.servers.script import Say, Turn, Turns
 
 # api/types.go, Options and Runner, with the kinds that FromMap accepts for each.
 _INT_OPTIONS = {"num_keep", "seed", "num_predict", "top_k", "repeat_last_n", "num_ctx", "num_batch", "num_gpu", "num_thread"}
@@ -54,10 +54,9 @@ class Stored:
         return f"{abs(hash(self.name)):064x}"[:64]
 
 
-def ollama_server(*says: Say, models: tuple[Stored, ...] = (Stored(),), raw: list[Any] | None = None) -> LoopbackServer:
+def ollama_server(*says: Turn, models: tuple[Stored, ...] = (Stored(),), raw: list[Any] | None = None) -> LoopbackServer:
     """A server that answers the n-th chat with the n-th of `says`; `raw` replaces the body of every chat."""
-    turns = iter(says)
-    last = says[-1] if says else Say(content="ok")
+    turns = Turns(*says)
 
     def answer(asked: Asked) -> Answer:
         match asked.path:
@@ -73,7 +72,7 @@ def ollama_server(*says: Say, models: tuple[Stored, ...] = (Stored(),), raw: lis
                     return refusal
                 if raw is not None:
                     return Answer(body=raw, content_type="application/x-ndjson")
-                return Answer(body=_lines(asked.body, next(turns, last)), content_type="application/x-ndjson")
+                return Answer(body=_lines(asked.body, turns.next(asked.body)), content_type="application/x-ndjson")
         return Answer(status=404, body=(b"404 page not found",), content_type="text/plain")
 
     return LoopbackServer(answer)

@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from servers.loopback import RESET, Answer, Asked, LoopbackServer
-from servers.script import Say
+from tests.servers.loopback import RESET, Answer, Asked, LoopbackServer
+from tests.servers.script import Say, Turn, Turns
 
 
 def openai_server(
-    *says: Say,
+    *says: Turn,
     owned_by: str = "llamacpp",
     reasoning_field: str = "reasoning_content",
     models: tuple[str, ...] = ("Qwen3-8B-Q4_K_M.gguf",),
@@ -25,8 +25,7 @@ def openai_server(
     extra_model_fields: dict[str, Any] | None = None,
 ) -> LoopbackServer:
     """The n-th chat gets the n-th of `says`. `refuses` are fields answered with 400, `raw` replaces a chat's body."""
-    turns = iter(says)
-    last = says[-1] if says else Say(content="ok")
+    turns = Turns(*says)
 
     def answer(asked: Asked) -> Answer:
         if api_key is not None and asked.headers.get("authorization") != f"Bearer {api_key}":
@@ -48,7 +47,7 @@ def openai_server(
             return Answer.of_json({"error": {"message": f"The model `{body['model']}` does not exist."}}, status=404)
         if raw is not None:
             return Answer(status=status, body=raw, content_type=content_type)
-        say = next(turns, last)
+        say = turns.next(body)
         if not streams:
             return Answer.of_json(_whole(body, say, reasoning_field))
         return Answer(body=_events(body, say, reasoning_field), content_type=content_type)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,3 +30,18 @@ class Say:
         for kind, text in (("reasoning", self.reasoning), ("content", self.content)):
             for start in range(0, len(text), self.chunk_chars):
                 yield kind, text[start : start + self.chunk_chars]
+
+
+Turn = Say | Callable[[dict[str, Any]], Say]
+"""A reply, or what makes one of the request's body."""
+
+
+class Turns:
+    """The n-th request gets the n-th turn, the last one for ever after."""
+
+    def __init__(self, *turns: Turn) -> None:
+        self._turns = list(turns) or [Say(content="ok")]
+
+    def next(self, body: dict[str, Any]) -> Say:
+        turn = self._turns.pop(0) if len(self._turns) > 1 else self._turns[0]
+        return turn if isinstance(turn, Say) else turn(body)

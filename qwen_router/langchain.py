@@ -1,0 +1,416 @@
+"""ChatQwenRouter: a LangChain chat model that is a router, so every call goes to the Qwen that suits it.
+
+A thin door: messages and options become a `Request`, `Router.stream` decides and answers, events become message chunks.
+Reasoning comes as standard content blocks (`message.content_blocks`), the decision in `message.response_metadata["router"]`,
+errors are our own. Which model, whether it thinks and what is done when an engine fails are the router's business.
+
+    python -c "from qwen_router.langchain import ChatQwenRouter; print(ChatQwenRouter().invoke('What is 12 + 30?').text)"
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing, closing
+from dataclasses import asdict, replace
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
+
+from qwen_router.decide.explain import decision_line
+from qwen_router.engines.base import Done, Event, Reasoning, Text
+from qwen_router.engines.base import Usage as EngineUsage
+from qwen_router.errors import EngineTimeout, EngineUnreachable, InvalidRequest, MissingExtra, UnknownName
+from qwen_router.policy import Policy
+from qwen_router.profile.tokens import estimate_tokens
+from qwen_router.reply import Reply
+from qwen_router.request import Request, ToolCall
+from qwen_router.router import Router
+from qwen_router.settings import Settings
+
+try:
+    from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+    from langchain_core.language_models import LanguageModelInput
+    from langchain_core.language_models.base import LangSmithParams
+    from langchain_core.language_models.chat_models import (
+        BaseChatModel,
+        agenerate_from_stream,
+        generate_from_stream,
+    )
+    from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+    from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
+    from langchain_core.messages.tool import tool_call_chunk
+    from langchain_core.output_parsers import BaseOutputParser, JsonOutputParser, PydanticOutputParser
+    from langchain_core.outputs import ChatGenerationChunk, ChatResult
+    from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
+    from langchain_core.tools import BaseTool
+    from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
+    from langchain_core.utils.pydantic import is_basemodel_subclass
+except ModuleNotFoundError as error:
+    raise MissingExtra.of("langchain-core", extra="langchain") from error
+
+Objective = Literal["quality", "balanced", "fast", "cheap"]
+PROVIDER = "qwen-router"
+
+# Fields of the model that a single call may change, and the key of a chat body that each becomes.
+_BODY_KEYS = {
+    "thinking": "enable_thinking",
+    "thinking_budget_tokens": "thinking_budget_tokens",
+    "temperature": "temperature",
+    "top_p": "top_p",
+    "max_tokens": "max_tokens",
+    "max_latency_s": "max_latency_s",
+    "seed": "seed",
+}
+_CALL_ONLY = ("tools", "tool_choice", "response_format", "session")
+_SAID_ELSEWHERE = frozenset({"tool_call", "tool_call_chunk", "invalid_tool_call", "server_tool_call", "server_tool_result"})
+
+
+class ChatQwenRouter(BaseChatModel):
+    """A chat model that routes. Everything is optional; None leaves the choice to the policy.
+
+    `model` pins a model by name ("auto" routes, "auto:fast" names a policy). `thinking` and `thinking_budget_tokens`
+    say whether to think and for how long. `max_tokens` limits the answer, not the thinking. `max_retries` counts new
+    attempts after an engine was unreachable or silent; other models are tried by the policy's fallback in any case.
+    `router` is the one to use; without it, all instances of a process share one per `timeout` and `api_key`.
+    """
+
+    model: str = "auto"
+    policy: Policy | str | None = None
+    objective: Objective | None = None
+    thinking: bool | None = None
+    thinking_budget_tokens: int | None = Field(default=None, ge=0)
+    temperature: float | None = Field(default=None, ge=0)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    max_tokens: int | None = Field(default=None, ge=1)
+    max_latency_s: float | None = Field(default=None, gt=0)
+    seed: int | None = None
+    stop: list[str] | None = None
+    streaming: bool | None = None
+    timeout: float | None = Field(default=None, gt=0)
+    max_retries: int = Field(default=0, ge=0)
+    api_key: SecretStr | None = Field(default_factory=lambda: _secret(Settings.from_environment().api_key))
+    router: Router | None = Field(default=None, exclude=True, repr=False)
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+
+    _policies: dict[tuple[Policy | str | None, str | None], Policy | None] = PrivateAttr(default_factory=dict)
+
+    # ── answer ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return generate_from_stream(self._stream(messages, stop=stop, **kwargs))
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return await agenerate_from_stream(self._astream(messages, stop=stop, **kwargs))
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        request, policy = self._request(messages, stop, kwargs), self._policy(kwargs)
+        for left in range(self.max_retries, -1, -1):
+            stream = self._router().stream(request, policy=policy)
+            pieces = _Pieces()
+            try:
+                with closing(iter(stream)) as events:  # type: ignore[type-var]  # a generator
+                    for event in events:
+                        for chunk in pieces.of(event):
+                            if run_manager:
+                                run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                            yield chunk
+                yield _last_chunk(stream.reply)
+                return
+            except (EngineUnreachable, EngineTimeout):
+                if pieces.started or not left:
+                    raise
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        request, policy = self._request(messages, stop, kwargs), self._policy(kwargs)
+        for left in range(self.max_retries, -1, -1):
+            stream = await self._router().astream(request, policy=policy)
+            pieces = _Pieces()
+            try:
+                async with aclosing(aiter(stream)) as events:  # type: ignore[type-var]  # a generator
+                    async for event in events:
+                        for chunk in pieces.of(event):
+                            if run_manager:
+                                await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                            yield chunk
+                yield _last_chunk(stream.reply)
+                return
+            except (EngineUnreachable, EngineTimeout):
+                if pieces.started or not left:
+                    raise
+
+    # ── tools and structure ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def bind_tools(
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: str | bool | dict[str, Any] | None = None,
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Let the model call these tools: LangChain tools, functions, pydantic classes, TypedDicts, JSON Schemas.
+
+        `tool_choice` is "auto", "none", "any" (or "required", True), or the name of the tool that must be called.
+        """
+        declared = [convert_to_openai_tool(tool, strict=strict) for tool in tools]
+        names = [tool["function"]["name"] for tool in declared if "function" in tool]
+        if tool_choice is True:
+            tool_choice = "required"
+        elif isinstance(tool_choice, str) and tool_choice not in ("auto", "none", "any", "required", *names):
+            raise UnknownName.among(tool_choice, names, kind="tool")
+        if tool_choice:
+            kwargs["tool_choice"] = tool_choice
+        return self.bind(tools=declared, **kwargs)
+
+    def with_structured_output(
+        self,
+        schema: dict[str, Any] | type,
+        *,
+        include_raw: bool = False,
+        method: Literal["json_schema", "function_calling", "json_mode"] = "json_schema",
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, dict[str, Any] | BaseModel]:
+        """Answers that are values of `schema`: by constrained decoding (the default), by a tool call, or as plain JSON."""
+        if method == "function_calling":
+            return super().with_structured_output(schema, include_raw=include_raw, strict=strict, **kwargs)
+        if method not in ("json_schema", "json_mode"):
+            raise UnknownName.among(method, ("json_schema", "function_calling", "json_mode"), kind="structured-output method")
+        asked: dict[str, Any] = {"type": "json_object"}
+        if method == "json_schema":
+            wanted = convert_to_json_schema(schema, strict=strict)
+            asked = {"type": "json_schema", "json_schema": {"name": wanted.get("title", "answer"), "schema": wanted}}
+        model = self.bind(
+            response_format=asked,
+            ls_structured_output_format={"kwargs": {"method": method, "strict": strict}, "schema": schema},
+            **kwargs,
+        )
+        parser: BaseOutputParser[Any] = JsonOutputParser()
+        if isinstance(schema, type) and is_basemodel_subclass(schema):
+            parser = PydanticOutputParser(pydantic_object=schema)
+        if not include_raw:
+            return model | parser
+        parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
+        failed = RunnablePassthrough.assign(parsed=lambda _: None)
+        return RunnableMap(raw=model) | parsed.with_fallbacks([failed], exception_key="parsing_error")
+
+    # ── from LangChain's shapes to ours ─────────────────────────────────────────────────────────────────────────────
+
+    def _request(self, messages: list[BaseMessage], stop: list[str] | None, options: Mapping[str, Any]) -> Request:
+        """The request with the model's own wishes, the call's on top. Raises `InvalidRequest` for an unknown option."""
+        known = {*_BODY_KEYS, *_CALL_ONLY, "model", "policy", "objective", "stream"}
+        unknown = sorted(set(options) - known)
+        if unknown:
+            error = UnknownName.among(unknown[0], known, kind="option of ChatQwenRouter")
+            raise InvalidRequest(error.problem, fix=error.fix)
+        body: dict[str, Any] = {"messages": [_message(message) for message in messages]}
+        body |= {key: options[name] if name in options else getattr(self, name) for name, key in _BODY_KEYS.items()}
+        body |= {name: options[name] for name in _CALL_ONLY if name in options}
+        body["model"] = options.get("model") or self.model
+        body["stop"] = stop or self.stop
+        return Request.of(body)
+
+    def _policy(self, options: Mapping[str, Any]) -> Policy | None:
+        """The policy of this call, None for the router's own; files are read once an instance."""
+        name, objective = options.get("policy", self.policy), options.get("objective", self.objective)
+        head, _, tail = str(options.get("model") or self.model).partition(":")
+        if head == "auto" and tail:
+            name = tail
+        if (name, objective) not in self._policies:
+            policy = Policy.load(name) if isinstance(name, str) else name
+            if objective is not None:
+                if objective not in Objective.__args__:  # type: ignore[attr-defined]
+                    raise UnknownName.among(str(objective), Objective.__args__, kind="objective")  # type: ignore[attr-defined]
+                policy = (policy or self._router().policy).model_copy(update={"objective": Policy.load(objective).objective})
+            self._policies[name, objective] = policy
+        return self._policies[name, objective]
+
+    def _router(self) -> Router:
+        """The router given, or the one that this process shares."""
+        if self.router is not None:
+            return self.router
+        settings = Settings.from_environment()
+        key = self.api_key.get_secret_value() if self.api_key else None
+        return _shared_router(replace(settings, api_key=key, timeout_s=self.timeout or settings.timeout_s))
+
+    # ── what LangChain and LangSmith want to know ───────────────────────────────────────────────────────────────────
+
+    @property
+    def _llm_type(self) -> str:
+        return PROVIDER
+
+    @property
+    def model_name(self) -> str:
+        """The pin, or `auto`; which model answered is in the reply's `response_metadata`."""
+        return self.model
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        names = ("model", "policy", "objective", *_BODY_KEYS, "stop")
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        params = super()._get_ls_params(stop=stop or self.stop, **kwargs)
+        params["ls_provider"] = PROVIDER
+        return params
+
+    def get_num_tokens(self, text: str) -> int:
+        """Tokens that Qwen's tokenizer will make of it, estimated as the router does."""
+        return estimate_tokens(text)
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        return True
+
+    @property
+    def lc_secrets(self) -> dict[str, str]:
+        return {"api_key": "QWEN_ROUTER_API_KEY"}
+
+
+def _secret(key: str | None) -> SecretStr | None:
+    return None if key is None else SecretStr(key)
+
+
+@lru_cache(maxsize=8)
+def _shared_router(settings: Settings) -> Router:
+    """One router a process and settings: models that it loads stay loaded for every `ChatQwenRouter`."""
+    return Router(settings=settings)
+
+
+def _message(message: BaseMessage) -> dict[str, Any]:
+    """A LangChain message as a chat body's: tool calls once, reasoning apart, wherever the message keeps them."""
+    role = str(getattr(message, "role", message.type)) if message.type == "chat" else message.type
+    calls = [{"id": c["id"], "name": c["name"], "args": c["args"]} for c in getattr(message, "tool_calls", ())]
+    reasoning: list[str] = []
+    content: Any = message.content
+    if isinstance(content, list):
+        content = [kept for block in content if (kept := _block(block, calls, reasoning)) is not None]
+    said = message.additional_kwargs.get("reasoning_content")
+    return {
+        "role": role,
+        "content": content,
+        "tool_calls": calls or None,
+        "tool_call_id": getattr(message, "tool_call_id", None),
+        "name": message.name,
+        "reasoning_content": said if isinstance(said, str) else "".join(reasoning) or None,
+    }
+
+
+def _block(block: str | dict[str, Any], calls: list[dict[str, Any]], reasoning: list[str]) -> str | dict[str, Any] | None:
+    """A content block for `Request`, or None for one that is kept elsewhere: reasoning, and calls in `tool_calls`."""
+    if isinstance(block, str):
+        return block
+    kind = block.get("type")
+    if kind in ("reasoning", "thinking"):
+        reasoning.append(str(block.get("reasoning") or block.get("thinking") or ""))
+        return None
+    if kind in _SAID_ELSEWHERE or (kind == "tool_use" and any(call["id"] == block.get("id") for call in calls)):
+        return None
+    if kind == "text-plain":
+        return {"type": "text", "text": str(block.get("text") or "")}
+    return block
+
+
+# ── from our events to LangChain's chunks ───────────────────────────────────────────────────────────────────────────────
+
+
+class _Pieces:
+    """Turns one stream's events into chunks; `started` once something came."""
+
+    def __init__(self) -> None:
+        self.started = False
+        self._calls = 0
+
+    def of(self, event: Event) -> Iterator[ChatGenerationChunk]:
+        self.started = True
+        match event:
+            case Text(text) if text:
+                yield ChatGenerationChunk(message=AIMessageChunk(content=text))
+            case Reasoning(text) if text:
+                yield ChatGenerationChunk(message=AIMessageChunk(content="", additional_kwargs={"reasoning_content": text}))
+            case ToolCall(id, name, arguments):
+                piece = tool_call_chunk(
+                    name=name,
+                    args=json.dumps(dict(arguments), ensure_ascii=False),
+                    id=id or f"call_{uuid.uuid4().hex[:24]}",
+                    index=self._calls,
+                )
+                self._calls += 1
+                yield ChatGenerationChunk(message=AIMessageChunk(content="", tool_call_chunks=[piece]))
+            case Done():
+                return
+
+
+def _last_chunk(reply: Reply) -> ChatGenerationChunk:
+    """What is known only at the end: usage, who answered, the decision and the violations."""
+    metadata = {
+        "model_name": reply.served_by.build.model.id,
+        "model_provider": PROVIDER,
+        "finish_reason": reply.finish_reason,
+        "router": _about(reply),
+    }
+    return ChatGenerationChunk(
+        message=AIMessageChunk(content="", usage_metadata=_usage(reply.usage), response_metadata=metadata, chunk_position="last")
+    )
+
+
+def _about(reply: Reply) -> dict[str, Any]:
+    """The decision line, who really answered, and what the engine did against the decision; plain JSON."""
+    served = reply.served_by
+    return {
+        **decision_line(reply.decision),
+        "served_by": {
+            "model": served.build.model.id,
+            "quant": served.build.quant,
+            "engine": served.build.engine,
+            "name": served.build.name,
+            "thinking": served.thinking,
+        },
+        "violations": [asdict(violation) for violation in reply.violations],
+        "failed_attempts": list(reply.failed_attempts),
+        "timings": asdict(reply.timings),
+        "notice": reply.notice,
+    }
+
+
+def _usage(usage: EngineUsage) -> UsageMetadata | None:
+    """LangChain's counts, None where the engine counted neither side: output holds thinking and answer."""
+    if usage.prompt_tokens is None and usage.answer_tokens is None:
+        return None
+    output = (usage.reasoning_tokens or 0) + (usage.answer_tokens or 0)
+    read = usage.prompt_tokens or 0
+    counted = UsageMetadata(input_tokens=read, output_tokens=output, total_tokens=read + output)
+    if usage.cached_tokens is not None:
+        counted["input_token_details"] = InputTokenDetails(cache_read=usage.cached_tokens)
+    if usage.reasoning_tokens is not None:
+        counted["output_token_details"] = OutputTokenDetails(reasoning=usage.reasoning_tokens)
+    return counted

@@ -1,0 +1,132 @@
+"""Put the parts of the profile room together: one `Request` in, one `Profile` out.
+
+Each part does its own work (`reading`, `features`, `classifier`, `language`, `tokens`); this file decides what happens when
+there is nothing to classify, and how long an answer is to be expected.
+
+    python -c "from qwen_router.profile.inspection import inspect; print(inspect('Hallo!').language)"
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from qwen_router.profile import chars
+from qwen_router.profile.classifier import Classifier, default_classifier
+from qwen_router.profile.features import features_of
+from qwen_router.profile.language import language_of, output_languages
+from qwen_router.profile.reading import ask_of, excerpt_of
+from qwen_router.profile.tokens import request_tokens
+from qwen_router.profile.types import DOMAINS, Domain, Profile
+from qwen_router.request import MODALITIES, Modality, Request
+
+OUTPUT_TOKENS: Mapping[Domain, int] = MappingProxyType({
+    "math": 350, "code": 450, "reasoning": 300, "knowledge": 300, "extraction": 120, "writing": 600, "chat": 80, "translation": 120, "tools": 60,
+})  # fmt: skip
+"""Expected answer without thinking, by domain. Priors of ours: no shared row has an answer to measure."""
+_ASKED_LENGTH = re.compile(
+    r"(\d{2,5})[\s-]*(?:words?\b|palabras|palavras|mots\b|w[oö]rter|parole\b|слов|kelime|kata\b|từ\b|단어|字|文字|자\b|characters?\b)", re.IGNORECASE
+)
+_LETTERLIKE = slice(chars.LATIN_LOWER, chars.FIRST_MARK)
+
+
+def inspect(request: Request | str, *, classifier: Classifier | None = None) -> Profile:
+    """What `request` needs. Text that cannot be judged gives an abstaining profile with a reason, never an exception."""
+    started = time.perf_counter()
+    if isinstance(request, str):
+        request = Request.from_text(request)
+    ask = ask_of(request)
+    excerpt = excerpt_of(ask)
+    by_class = np.bincount(chars.classes_of(chars.points_of(excerpt)), minlength=chars.CLASS_COUNT)
+    model = classifier or default_classifier()
+    nothing = _nothing_to_classify(excerpt, by_class)
+    language = language_of(excerpt, by_class)
+    tools = tuple(tool.name for tool in request.tools)
+    turns = sum(message.role == "user" for message in request.messages)
+    scores = model.scores(features_of(excerpt, total_chars=len(ask), tool_names=tools, turns=turns))
+    probabilities = scores.domains if nothing is None else np.full(len(DOMAINS), 1 / len(DOMAINS))
+    best = int(probabilities.argmax()) if nothing is None else DOMAINS.index("chat")
+    confidence = float(probabilities[best])
+    reason = nothing
+    if reason is None and confidence < model.abstain_below:
+        reason = f"no domain is likely enough: {DOMAINS[best]} {confidence:.2f}, below {model.abstain_below:.2f}"
+    return Profile(
+        domain=DOMAINS[best],
+        domains=MappingProxyType(dict(zip(DOMAINS, probabilities.tolist(), strict=True))),
+        depth=scores.depth if nothing is None else 0.0,
+        difficulty=scores.difficulty if nothing is None else 0.0,
+        language=language,
+        output_languages=output_languages(ask, language),
+        modalities=modalities_of(request),
+        confidence=confidence,
+        abstained=reason is not None,
+        reason=reason,
+        input_tokens=request_tokens(request),
+        output_tokens=_output_tokens(DOMAINS[best], excerpt, request),
+        elapsed_us=(time.perf_counter() - started) * 1e6,
+    )
+
+
+def inspect_many(requests: Iterable[Request | str], *, classifier: Classifier | None = None) -> list[Profile]:
+    """`inspect` for each request, in order."""
+    model = classifier or default_classifier()
+    return [inspect(request, classifier=model) for request in requests]
+
+
+def modalities_of(request: Request) -> tuple[Modality, ...]:
+    """The kinds of content, in the order of `MODALITIES`; what an earlier turn attached still counts."""
+    kinds: set[str] = {attachment.kind for attachment in request.attachments}
+    if not kinds or any(message.text for message in request.messages):
+        kinds.add("text")
+    return tuple(kind for kind in MODALITIES if kind in kinds)
+
+
+def _nothing_to_classify(excerpt: str, by_class: np.ndarray[Any, Any]) -> str | None:
+    """Why the text says nothing about what it needs, or None."""
+    if not excerpt:
+        return "the request has no text"
+    total = int(by_class.sum())
+    blank = int(by_class[[chars.SPACE, chars.NEWLINE, chars.INVISIBLE]].sum())
+    if blank == total:
+        return "the text is blank"
+    speaking = int(by_class[_LETTERLIKE].sum()) + int(by_class[chars.DIGIT])
+    if speaking == 0:
+        return "the text has neither letters nor digits"
+    broken = int(by_class[[chars.OTHER, chars.SURROGATE]].sum()) + excerpt.count("\ufffd")
+    if broken * 5 > total - blank:
+        return "the text looks like binary data"
+    if total >= 40 and len(set(excerpt)) <= 2:
+        return "the text repeats one character"
+    return None
+
+
+def _output_tokens(domain: Domain, excerpt: str, request: Request) -> int:
+    """The domain's prior, or what the ask itself says ("in 500 words"), held to the caller's own limit."""
+    asked = _ASKED_LENGTH.search(excerpt) if domain in ("writing", "knowledge", "chat", "extraction") else None
+    expected = round(int(asked[1]) * 1.35) if asked else OUTPUT_TOKENS[domain]
+    limit = request.wishes.max_output_tokens
+    return min(expected, limit) if limit else expected
+
+
+def profile_line(profile: Profile) -> dict[str, Any]:
+    """The fields of a classify line, in the order that DESIGN gives, then `output_tokens` and `reason`."""
+    return {
+        "domain": profile.domain,
+        "domains": {name: round(value, 4) for name, value in profile.domains.items()},
+        "depth": round(profile.depth, 3),
+        "difficulty": round(profile.difficulty, 3),
+        "language": profile.language,
+        "output_languages": list(profile.output_languages),
+        "modalities": list(profile.modalities),
+        "confidence": round(profile.confidence, 4),
+        "abstained": profile.abstained,
+        "input_tokens": profile.input_tokens,
+        "elapsed_us": round(profile.elapsed_us, 1),
+        "output_tokens": profile.output_tokens,
+        "reason": profile.reason,
+    }

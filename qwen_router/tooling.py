@@ -1,0 +1,144 @@
+"""Finds tools: one file a tool (or a few), each a LangChain `@tool` that says what it takes and what it gives.
+
+A file is imported by its path under a private module name, so a folder called `tools` never becomes an importable package.
+Folders that come first win: the working folder, the user's, the shipped one. A file of those folders that imports nothing of
+LangChain is not run at all: many projects keep scripts in a folder called tools. Nothing is imported until `load_tools` is called.
+
+    python -c "from qwen_router.tooling import load_tools; print(sorted(load_tools()))"
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from qwen_router.errors import InvalidTool, MissingExtra
+from qwen_router.folders import asset_folders
+
+if TYPE_CHECKING:
+    from langchain_core.tools import BaseTool
+
+_EXTRA_PACKAGES = frozenset({"langchain_core", "langchain", "simpleeval", "pint"})
+_IMPORTS_LANGCHAIN = re.compile(r"^\s*(?:from|import)\s+langchain", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSignature:
+    """What a tool takes and gives, in the kinds that a chain of tools joins on: `number`, `unit`, `expression`, `text`, ..."""
+
+    name: str
+    inputs: Mapping[str, str]
+    output: str
+
+
+def load_tools(folders: Sequence[Path] | None = None) -> dict[str, BaseTool]:
+    """Every tool by name, in the order of the names. `folders` None means `asset_folders('tools')`.
+
+    Raises `InvalidTool`, naming the file, when one cannot be imported, has no tool, or declares no types; `MissingExtra`
+    when LangChain or a shipped tool's library is not installed.
+    """
+    _need_langchain()
+    tools: dict[str, BaseTool] = {}
+    for folder in reversed(asset_folders("tools") if folders is None else tuple(folders)):
+        tools.update(_tools_of(Path(folder)))
+    return dict(sorted(tools.items()))
+
+
+def signature_of(tool: BaseTool) -> ToolSignature:
+    """The declared types: `tool.metadata` holds `inputs` (argument to kind) and `output` (kind).
+
+    Raises `InvalidTool` when they are missing or do not name the tool's own arguments.
+    """
+    metadata = tool.metadata or {}
+    inputs, output = metadata.get("inputs"), metadata.get("output")
+    fix = 'set tool.metadata = {"inputs": {argument: kind, ...}, "output": kind}'
+    if not isinstance(inputs, Mapping) or not isinstance(output, str) or not output:
+        raise InvalidTool(f"the tool {tool.name!r} does not say what it takes and gives", fix=fix)
+    if set(inputs) != set(tool.args) or not all(isinstance(kind, str) and kind for kind in inputs.values()):
+        raise InvalidTool(f"the tool {tool.name!r} takes {sorted(tool.args)} but declares {sorted(inputs)}", fix=fix)
+    return ToolSignature(name=tool.name, inputs=dict(inputs), output=output)
+
+
+def _need_langchain() -> None:
+    try:
+        import langchain_core.tools  # noqa: F401  (only whether it is there)
+    except ModuleNotFoundError as error:
+        raise MissingExtra.of("langchain-core", extra="tools") from error
+
+
+def _tools_of(folder: Path) -> dict[str, BaseTool]:
+    """The tools of one folder; two of one name are an error, since nothing says which is meant."""
+    tools: dict[str, BaseTool] = {}
+    origin: dict[str, Path] = {}
+    for file in sorted(folder.glob("*.py")):
+        if file.name.startswith("_") or not _is_tool_file(file):
+            continue
+        for tool in _tools_in(file):
+            if tool.name in tools:
+                raise InvalidTool(f"{origin[tool.name]} and {file} both define the tool {tool.name!r}", fix="rename one of them")
+            tools[tool.name], origin[tool.name] = tool, file
+    return tools
+
+
+def _is_tool_file(file: Path) -> bool:
+    try:
+        return _IMPORTS_LANGCHAIN.search(file.read_text(encoding="utf-8")) is not None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidTool(f"cannot read the tool file {file}: {error}", fix="make it a readable UTF-8 file, or remove it") from error
+
+
+def _tools_in(file: Path) -> tuple[BaseTool, ...]:
+    from langchain_core.tools import BaseTool
+
+    module = _module(file, file.stat().st_mtime_ns)
+    tools = tuple(value for value in vars(module).values() if isinstance(value, BaseTool))
+    if not tools:
+        raise InvalidTool(f"{file} defines no tool", fix="decorate a function with LangChain's @tool, or start its name with _")
+    for tool in tools:
+        try:
+            signature_of(tool)
+        except InvalidTool as error:
+            raise InvalidTool(f"{file}: {error.problem}", fix=error.fix) from error
+    return tools
+
+
+@lru_cache(maxsize=256)
+def _module(file: Path, changed_ns: int) -> ModuleType:
+    """Run the file once for each state of it, under a name that nothing else imports."""
+    name = f"_qwen_router_tool_{file.stem}_{sha256(str(file).encode()).hexdigest()[:8]}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise InvalidTool(f"{file} cannot be imported", fix="give it a name that ends in .py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pydantic look their module up while it runs
+    try:
+        spec.loader.exec_module(module)
+    except ModuleNotFoundError as error:
+        del sys.modules[name]
+        package = (error.name or "").partition(".")[0]
+        if package in _EXTRA_PACKAGES:
+            raise MissingExtra.of(package, extra="tools") from error
+        raise InvalidTool(f"{file} needs the package {package!r}", fix=f"pip install {package}") from error
+    except (Exception, SystemExit) as error:  # a tool file may raise anything; its author gets the place
+        del sys.modules[name]
+        raise InvalidTool(f"{file} failed: {type(error).__name__}: {error}{_line(error, file)}", fix="correct or remove it") from error
+    return module
+
+
+def _line(error: BaseException, file: Path) -> str:
+    """` (line 12)`: the last line of the file that the error went through."""
+    line = error.lineno if isinstance(error, SyntaxError) else None
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(file):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return f" (line {line})" if line else ""
