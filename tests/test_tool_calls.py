@@ -53,21 +53,23 @@ def run(chunks: list[str], tools: tuple[ToolSpec, ...] = (ADD, WEATHER)) -> tupl
         pytest.param(XML_CALL.removeprefix("<tool_call>\n"), "\n", [SUM], id="xml-without-its-opening-tag"),
         pytest.param(f"Let me see.\n{JSON_CALL}\nSo.", "Let me see.\n\nSo.", [SUM], id="text-around"),
         pytest.param(f"{JSON_CALL}\n{XML_CALL}", "\n", [SUM, SUM], id="two-in-two-formats"),
-        pytest.param(JSON_CALL.replace("</tool_call>", '{"name": "add", "arguments": {}}</tool_call>'), "", [SUM, ("add", {})], id="two"),
+        pytest.param(JSON_CALL.replace("</", '{"name": "add", "arguments": {}}</'), "", [SUM, ("add", {})], id="two-in-one"),
         pytest.param(JSON_CALL.removesuffix("\n</tool_call>"), "", [SUM], id="closing-tag-missing-at-the-end"),
-        pytest.param('<tool_call>{"name": "add", "arguments": "{\\"a\\": 1, \\"b\\": 2}"}</tool_call>', "", [SUM], id="arguments-as-text"),
-        pytest.param('<tool_call>{"name": "add", "parameters": {"a": 1, "b": 2}}</tool_call>', "", [SUM], id="called-parameters"),
+        pytest.param(
+            '<tool_call>{"name": "add", "arguments": "{\\"a\\": 1, \\"b\\": 2}"}</tool_call>', "", [SUM], id="arguments-as-text"
+        ),
+        pytest.param(JSON_CALL.replace("arguments", "parameters"), "", [SUM], id="called-parameters"),
         pytest.param(
             '<tool_call>{"name": "weather", "arguments": {"city": "a</tool_call>b"}}</tool_call>', "",
             [("weather", {"city": "a</tool_call>b"})], id="closing-tag-within-a-string",
         ),
         pytest.param(
-            "<tool_call><function=weather><parameter=city>\n</function></tool_call>\n</parameter></function></tool_call>", "",
+            "<function=weather><parameter=city>\n</function></tool_call>\n</parameter></function></tool_call>", "",
             [("weather", {"city": "</function></tool_call>"})], id="closing-tags-within-a-value",
         ),
         pytest.param("<function=add></function>", "", [("add", {})], id="no-parameters"),
         pytest.param("a < b, <tool", "a < b, <tool", [], id="no-call-at-all"),
-        pytest.param(f"Write `{JSON_CALL.splitlines()[0]}` first", "Write `<tool_call>` first", [], id="shown-in-code"),
+        pytest.param("Write `<tool_call>` first", "Write `<tool_call>` first", [], id="shown-in-code"),
         pytest.param(f"```\n{JSON_CALL}\n```", f"```\n{JSON_CALL}\n```", [], id="shown-in-a-fence"),
     ],
 )  # fmt: skip
@@ -160,7 +162,8 @@ def test_any_chunking_finds_the_same_calls(parts: list[str], size: int) -> None:
 def test_a_call_in_any_text_comes_out_as_it_went_in(before: str, arguments: dict[str, str]) -> None:
     """Whatever the arguments hold, closing tags included."""
     tool = ToolSpec("t", "", {"type": "object"})
-    text = f"{before.replace('`', '').replace('<', '')}\n<tool_call>{json.dumps({'name': 't', 'arguments': arguments})}</tool_call>"
+    call = json.dumps({"name": "t", "arguments": arguments})
+    text = f"{before.replace('`', '').replace('<', '')}\n<tool_call>{call}</tool_call>"
     assert run([text], tools=(tool,))[1] == [("t", arguments)]
 
 

@@ -68,7 +68,7 @@ class Abilities:
         return means, np.full_like(means, self.sd)
 
     def is_scored(self, keys: Sequence[tuple[str, bool]]) -> np.ndarray:
-        return np.ones(len(keys), dtype=np.bool_)
+        return np.ones((len(keys), len(DOMAINS)), dtype=np.bool_)
 
     def quant_penalty(self, quant: str) -> float:
         return {"q4_K_M": 0.1}.get(quant, 0.0)

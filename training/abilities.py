@@ -129,8 +129,8 @@ def table(
 def quantisations() -> dict[str, dict[str, object]]:
     """What each quantisation costs, from published measurements, with what they were and how they were turned into logits.
 
-    4 bits: the median loss of Qwen2's own BF16 and GPTQ-Int4 rows; a stand-in, as nobody who published both names measured
-    Q4_K_M with Qwen's harness. 8 bits: that loss times how much less perplexity Q8_0 costs than Q4_K_M in llama.cpp.
+    4 bits: the median loss between Qwen2's own BF16 and GPTQ-Int4 rows, which stand in for Q4_K_M. 8 bits: that loss times
+    how much less perplexity Q8_0 costs than Q4_K_M in llama.cpp.
     """
 
     def logit(percent: float, floor: float) -> float:

@@ -88,7 +88,8 @@ def evaluation(results: Sequence[HeldOut]) -> str:
             )
             cells = f"{error:.1f} | {size_error:.1f} | {order:.1%} | {size_order:.1%}"
             lines.append(f"| {axis} | {len(found)} | {weights.sum()} | {cells} |")
-    return "\n".join([*lines, "", f"Spread of the held-out errors in predicted standard deviations: {sd_factor(results):.2f}."])
+    spread = f"Spread of the held-out errors in predicted standard deviations: {sd_factor(results):.2f}."
+    return "\n".join([*lines, "", spread])
 
 
 def sd_factor(results: Sequence[HeldOut]) -> float:

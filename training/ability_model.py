@@ -2,10 +2,10 @@
 
 logit(score) = sharpness[benchmark] x ability[model, mode, domain] - difficulty[benchmark] + noise. An ability is a straight
 line in size, share of active parameters, release date and thinking, plus deviations of family, model, model x mode and
-model x mode x domain. Given the sharpness the fit is one linear system (kriging), its posterior gives the standard deviations,
-and how strongly each kind of deviation is shrunk is chosen by the marginal likelihood; sharpness and abilities are found in
-turn. Two versions of a benchmark have two difficulties, so they are never compared. The table that ships is made by
-`abilities.py`, how good it is measured by `ability_held_out.py`.
+model x mode x domain. Given the sharpness the fit is one linear system (kriging), its posterior gives the standard
+deviations, and how strongly each kind of deviation is shrunk is chosen by the marginal likelihood; sharpness and abilities
+are found in turn. Two versions of a benchmark have two difficulties, so they are never compared. The table that ships is
+made by `abilities.py`, how good it is measured by `ability_held_out.py`.
 
     python -c "from training.ability_model import AXES; print(AXES)"
 """
@@ -59,7 +59,7 @@ class Observation:
 
 @dataclass(frozen=True)
 class Scales:
-    """Standard deviations, in logits, of every kind of term. Chosen by `tuned`; these are the starting values."""
+    """Standard deviations, in logits, of every kind of term. `tuned` chooses those in `TUNED`; these are the starts."""
 
     slope: float = 1.0
     slope_by_domain: float = 0.4
@@ -149,7 +149,7 @@ def design(models: Sequence[Model]) -> Design:
 
 
 def _features(model: Model, *, thinking: bool) -> tuple[float, ...]:
-    """Doublings of size over 8B (and their square), doublings of inactive share, years since 2025, thinking, thinking x size."""
+    """Doublings of size over 8B, their square, doublings of active share, years since 2025, thinking, thinking x size."""
     total = float(model.total_params or SIZE_IN_NAME[model.id])
     active = float(model.active_params or ACTIVE_IN_NAME.get(model.id, total))
     year, month, *_ = (int(part) for part in model.release_date.split("-"))
@@ -169,7 +169,7 @@ def _one_hot(labels: Sequence[str]) -> Floats:
 
 @dataclass(frozen=True)
 class Problem:
-    """Scores and the terms behind each: `blocks` are the design's, averaged over a benchmark's domains, times its sharpness."""
+    """Scores and the terms behind each: the design's blocks, averaged over a benchmark's domains, times its sharpness."""
 
     design: Design
     observations: tuple[Observation, ...]
@@ -256,7 +256,7 @@ def posterior_mean(posed: Problem, scales: Scales) -> Floats:
     """Every ability, flat [keys x axes], in the model's own origin."""
     at = posed.design
     weights = np.linalg.solve(_covariance(_grams(posed), posed.variances, scales), posed.logits)
-    total = np.zeros(len(at.keys) * len(AXES))
+    total: Floats = np.zeros(len(at.keys) * len(AXES))
     for name, block in at.blocks.items():
         total = total + getattr(scales, name) ** 2 * (block @ (posed.blocks[name].T @ weights))
     return total
@@ -278,7 +278,8 @@ def posterior_sd(posed: Problem, scales: Scales, contrasts: Floats) -> Floats:
     cross = sum((square[n] * (terms[n] @ posed.blocks[n].T) for n in terms), np.zeros(1))
     prior = sum((square[n] * (terms[n] ** 2).sum(axis=1) for n in terms), np.zeros(1))
     seen = np.linalg.solve(_covariance(_grams(posed), posed.variances, scales), cross.T)
-    return np.sqrt(np.maximum(prior - (cross * seen.T).sum(axis=1), 1e-6))
+    variance: Floats = np.maximum(prior - (cross * seen.T).sum(axis=1), 1e-6)
+    return np.sqrt(variance)
 
 
 def _axis_average(posed: Problem) -> Floats:

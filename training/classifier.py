@@ -53,8 +53,21 @@ ABSTAIN_PRECISION = 0.90
 
 # Mixtral 8x7B's published scores (Mixtral of Experts, arXiv 2401.04088, table 2): the share that a mid-size model fails
 # on sources of that kind. They anchor the level between domains; the outcomes teach what makes one question harder.
-FAILS = {"gsm8k-train": 1 - 0.744, "cmath": 1 - 0.744, "mbxp": 1 - 0.607, "humaneval-xl": 1 - 0.402, "college-math": 1 - 0.284, "olympiadbench": 1 - 0.284}
-MMLU_MATH = {"abstract_algebra", "college_mathematics", "elementary_mathematics", "high_school_mathematics", "high_school_statistics"}
+FAILS = {
+    "gsm8k-train": 1 - 0.744,
+    "cmath": 1 - 0.744,
+    "mbxp": 1 - 0.607,
+    "humaneval-xl": 1 - 0.402,
+    "college-math": 1 - 0.284,
+    "olympiadbench": 1 - 0.284,
+}
+MMLU_MATH = {
+    "abstract_algebra",
+    "college_mathematics",
+    "elementary_mathematics",
+    "high_school_mathematics",
+    "high_school_statistics",
+}
 MMLU_UNCLEAR = {
     "college_physics", "high_school_physics", "conceptual_physics", "econometrics", "formal_logic", "logical_fallacies", "high_school_chemistry",
     "college_chemistry", "professional_accounting", "college_computer_science", "high_school_computer_science", "machine_learning",
@@ -95,7 +108,9 @@ def shared_rows(path: Path, rng: random.Random) -> list[Row]:
         tools = tuple(item.get("tools") or ())
         if not tools and rng.random() < 0.05:
             tools = tuple(rng.sample(OTHER_TOOLS, rng.randint(1, 4)))
-        rows.append(Row(item["text"], group, item["language"], item["licence"], domain, item["depth"], FAILS.get(group), tools=tools))
+        rows.append(
+            Row(item["text"], group, item["language"], item["licence"], domain, item["depth"], FAILS.get(group), tools=tools)
+        )
     return rows
 
 
@@ -165,8 +180,13 @@ class Examples:
         weights = self.weights[at]
         if rng is not None:
             dropped = np.repeat(rng.random(chosen.size) < DROP_NGRAMS, sizes)
-            weights = weights * (rng.random(at.size) > DROP_WORDS) / np.float32(1 - DROP_WORDS) * (self.is_shape[at] | ~dropped)
-        return csr_matrix((weights.astype(np.float32), self.buckets[at], np.concatenate(([0], np.cumsum(sizes)))), shape=(chosen.size, 1 << BUCKET_BITS))
+            weights = (
+                weights * (rng.random(at.size) > DROP_WORDS) / np.float32(1 - DROP_WORDS) * (self.is_shape[at] | ~dropped)
+            )
+        return csr_matrix(
+            (weights.astype(np.float32), self.buckets[at], np.concatenate(([0], np.cumsum(sizes)))),
+            shape=(chosen.size, 1 << BUCKET_BITS),
+        )
 
 
 def loss_of(raw: torch.Tensor, targets: Targets, chosen: NDArray[np.intp]) -> torch.Tensor:
@@ -180,7 +200,9 @@ def loss_of(raw: torch.Tensor, targets: Targets, chosen: NDArray[np.intp]) -> to
     for column, values in ((-2, targets.depth[chosen]), (-1, targets.fails[chosen])):
         have = torch.from_numpy(~np.isnan(values))
         if have.any():
-            total = total + 0.5 * nn.functional.binary_cross_entropy_with_logits(raw[have, column], torch.from_numpy(values)[have])
+            total = total + 0.5 * nn.functional.binary_cross_entropy_with_logits(
+                raw[have, column], torch.from_numpy(values)[have]
+            )
     return total
 
 
@@ -225,7 +247,14 @@ def train(rows: Sequence[Row], features: Sequence[Features], *, seed: int, epoch
     return net
 
 
-def _adam(table: NDArray[np.float32], gradient: NDArray[np.float32], first: NDArray[np.float32], second: NDArray[np.float32], step: int, rate: float) -> None:
+def _adam(
+    table: NDArray[np.float32],
+    gradient: NDArray[np.float32],
+    first: NDArray[np.float32],
+    second: NDArray[np.float32],
+    step: int,
+    rate: float,
+) -> None:
     """One step of AdamW (arXiv 1711.05101) on the rows that this batch touched; the others rest."""
     at = np.flatnonzero(gradient.any(axis=1))
     part = gradient[at]
@@ -259,7 +288,10 @@ def save(net: Net, folder: Path, meta: dict[str, Any]) -> None:
 
 def data_card(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Rows by source, licence and domain."""
-    groups = Counter((row.group.partition(":")[0] if row.group.startswith("mmlu") else row.group, row.licence, row.domain or "none") for row in rows)
+    groups = Counter(
+        (row.group.partition(":")[0] if row.group.startswith("mmlu") else row.group, row.licence, row.domain or "none")
+        for row in rows
+    )
     return [{"source": s, "licence": li, "domain": d, "rows": n} for (s, li, d), n in sorted(groups.items())]
 
 
@@ -284,9 +316,17 @@ def main() -> None:
         figures = evaluation(rows, features, seed=options.seed, precision=ABSTAIN_PRECISION)
     elif meta_file.exists():
         kept = json.loads(meta_file.read_text("utf-8"))
-        figures = {key: kept[key] for key in ("temperature", "abstain_below", "difficulty_slope", "difficulty_offset", "figures")}
+        figures = {
+            key: kept[key] for key in ("temperature", "abstain_below", "difficulty_slope", "difficulty_offset", "figures")
+        }
     else:
-        figures = {"temperature": 1.0, "abstain_below": 0.5, "difficulty_slope": 1.0, "difficulty_offset": 0.0, "figures": {}}
+        figures = {
+            "temperature": 1.0,
+            "abstain_below": 0.5,
+            "difficulty_slope": 1.0,
+            "difficulty_offset": 0.0,
+            "figures": {},
+        }
     net = train(rows, features, seed=options.seed)
     head = {"version": f"1-seed{options.seed}", "bucket_bits": BUCKET_BITS, "domains": DOMAINS, "form": FORM}
     save(net, options.out, head | figures | {"data": data_card(rows)})

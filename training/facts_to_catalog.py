@@ -218,8 +218,8 @@ def _sampling(fact: Mapping[str, Any]) -> dict[str, Any]:
     """Only what is a number; notes of the cards stay in the facts."""
     named = {"thinking": "thinking", "thinking_precise_coding": "thinking_code", "non_thinking": "non_thinking"}
     fields = ("temperature", "top_p", "top_k", "min_p", "presence_penalty")
-    sets = {ours: {f: fact[theirs][f] for f in fields if f in fact[theirs]} for theirs, ours in named.items() if theirs in fact}
-    return {name: values for name, values in sets.items() if values}
+    sets = {ours: fact.get(theirs, {}) for theirs, ours in named.items()}
+    return {name: {field: values[field] for field in fields if field in values} for name, values in sets.items()}
 
 
 def _correct(row: dict[str, Any]) -> None:
@@ -273,12 +273,10 @@ def nano_row(config_path: Path) -> dict[str, Any]:
     )
 
 
-def _without_unknown(value: Any) -> Any:
+def _without_unknown(row: dict[str, Any]) -> dict[str, Any]:
     """Absent means unknown, so None and empty values are not written."""
-    if isinstance(value, dict):
-        kept = {key: _without_unknown(item) for key, item in value.items()}
-        return {key: item for key, item in kept.items() if item not in (None, [], {})}
-    return value
+    kept = {key: _without_unknown(item) if isinstance(item, dict) else item for key, item in row.items()}
+    return {key: item for key, item in kept.items() if item not in (None, [], {})}
 
 
 def compile_folder(folder: Path) -> None:
@@ -289,9 +287,8 @@ def compile_folder(folder: Path) -> None:
 
 def dump_family(family: str, rows: list[dict[str, Any]]) -> str:
     """One row after the other, leaves on one line, so that a diff of a fact is a diff of a line."""
-    head = "# Made by training/facts_to_catalog.py from the shared facts; the fields are those of qwen_router/catalog/types.py.\n"
-    if rows[0].get("demo"):
-        head = "# Made by training/facts_to_catalog.py --nano from the demo checkpoint's config.json.\n"
+    origin = "--nano from the demo checkpoint's config.json" if rows[0].get("demo") else "from the shared facts"
+    head = f"# Made by training/facts_to_catalog.py {origin}; the fields are those of qwen_router/catalog/types.py.\n"
     document = {"family": family, "models": rows}
     return head + yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=10_000, allow_unicode=True)
 
@@ -305,7 +302,8 @@ def with_table(page: str, catalog: Catalog) -> str:
 
 def table(catalog: Catalog) -> str:
     lines = [
-        "| model | released | parameters | active | context (extended) | thinking | input | tools | languages | licence | scores |",
+        "| model | released | parameters | active | context (extended) | thinking | input | tools | languages | licence "
+        "| scores |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     return "\n".join(lines + [_line(model) for model in catalog.models])
@@ -320,7 +318,7 @@ def _line(model: Model) -> str:
         _billions(model.total_params),
         _billions(model.active_params) if model.active_params else "all",
         f"{model.context.native_tokens:,}{extended}",
-        model.kind if model.kind != "chat" else model.thinking.behaviour + (" (default)" if model.thinking.default_on else ""),
+        _thinks(model),
         ", ".join(model.modalities),
         {True: "yes", False: "no", None: "?"}[model.tools],
         str(model.languages or "?"),
@@ -328,6 +326,12 @@ def _line(model: Model) -> str:
         str(len(model.scores)),
     )
     return "| " + " | ".join(cells) + " |"
+
+
+def _thinks(model: Model) -> str:
+    if model.kind != "chat":
+        return model.kind
+    return model.thinking.behaviour + (" (default on)" if model.thinking.default_on else "")
 
 
 def _billions(params: int | None) -> str:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 FOUR = ("math", "code", "reasoning", "general")
 START, END = "<!-- figures: written by training/classifier.py -->", "<!-- end of figures -->"
 _FOLD_EPOCHS = 5
+_FOLD_CAP = 900
+"""Rows of one source that a fold trains on at most (thrice for outcomes and generated asks): thirteen folds have to end."""
 
 
 def four(domain: str) -> str:
@@ -67,11 +69,15 @@ def evaluation(rows: Sequence[Row], features: Sequence[Features], *, seed: int, 
     raws = []
     for group in left_out:
         test = np.array([i for i, g in enumerate(groups) if g == group])
-        kept = [i for i, g in enumerate(groups) if g != group]
+        kept = _capped([i for i, g in enumerate(groups) if g != group], groups, seed=seed)
         net = trainer.train([rows[i] for i in kept], [features[i] for i in kept], seed=seed, epochs=_FOLD_EPOCHS)
         raws.append(trainer.predict(net, [features[i] for i in test]))
         held.append(test)
-        print(f"  without {group}: {_accuracy(raws[-1], [rows[i] for i in test]):.3f} of {len(test)}", file=sys.stderr, flush=True)
+        print(
+            f"  without {group}: {_accuracy(raws[-1], [rows[i] for i in test]):.3f} of {len(test)}",
+            file=sys.stderr,
+            flush=True,
+        )
     index, raw = np.concatenate(held), np.concatenate(raws).astype(np.float64)
     unseen = _unseen_figures([rows[i] for i in index], raw[:, : len(DOMAINS)], precision)
     seen = _random_holdout(rows, features, seed=seed)
@@ -80,6 +86,18 @@ def evaluation(rows: Sequence[Row], features: Sequence[Features], *, seed: int, 
     figures = {"unseen_sources": unseen, "random_tenth": seen, "difficulty": hard}
     return {"temperature": unseen["temperature"], "abstain_below": unseen["abstain_below"], "difficulty_slope": slope,
             "difficulty_offset": offset, "figures": figures}  # fmt: skip
+
+
+def _capped(kept: list[int], groups: list[str], *, seed: int) -> list[int]:
+    """At most `_FOLD_CAP` rows of a source, thrice as many of the two that cover all domains."""
+    order = np.random.default_rng(seed).permutation(kept).tolist()
+    seen: dict[str, int] = {}
+    chosen = []
+    for i in order:
+        seen[groups[i]] = seen.get(groups[i], 0) + 1
+        if seen[groups[i]] <= _FOLD_CAP * (3 if groups[i] in ("mmlu", "generated") else 1):
+            chosen.append(i)
+    return chosen
 
 
 def _accuracy(raw: NDArray[np.float32], rows: Sequence[Row]) -> float:
@@ -97,7 +115,10 @@ def _unseen_figures(rows: Sequence[Row], logits: NDArray[np.float64], precision:
     halves = np.array([sorted(sizes).index(row.group) % 2 == 0 for row in rows])
     crossed = np.empty(len(rows))  # each half of the sources is judged with the temperature of the other
     for half in (True, False):
-        probabilities = _softmax(logits[halves == half] / best_temperature(logits[halves != half], labels[halves != half], weights[halves != half]))
+        probabilities = _softmax(
+            logits[halves == half]
+            / best_temperature(logits[halves != half], labels[halves != half], weights[halves != half])
+        )
         crossed[halves == half] = probabilities.max(axis=1)
     temperature = best_temperature(logits, labels, weights)
     guess = logits.argmax(axis=1)
@@ -107,7 +128,10 @@ def _unseen_figures(rows: Sequence[Row], logits: NDArray[np.float64], precision:
     confidence = _softmax(logits / temperature).max(axis=1)
     abstain_below = _threshold(confidence, right, weights, precision)
     kept = confidence >= abstain_below
-    by_source = {g: round(float(np.mean([a == b for a, b, row in zip(truth_4, guess_4, rows, strict=True) if row.group == g])), 3) for g in sizes}
+    by_source = {
+        g: round(float(np.mean([a == b for a, b, row in zip(truth_4, guess_4, rows, strict=True) if row.group == g])), 3)
+        for g in sizes
+    }
     return {
         "macro_f1_of_4": round(float(f1_score(truth_4, guess_4, labels=FOUR, average="macro")), 3),
         "accuracy_of_4": round(float(np.mean([a == b for a, b in zip(truth_4, guess_4, strict=True)])), 3),
@@ -118,7 +142,9 @@ def _unseen_figures(rows: Sequence[Row], logits: NDArray[np.float64], precision:
     }  # fmt: skip
 
 
-def _threshold(confidence: NDArray[np.float64], right: NDArray[np.bool_], weights: NDArray[np.float64], precision: float) -> float:
+def _threshold(
+    confidence: NDArray[np.float64], right: NDArray[np.bool_], weights: NDArray[np.float64], precision: float
+) -> float:
     """The lowest threshold above which the weighted share of right answers reaches `precision`, at most 0.6."""
     for threshold in np.arange(0.25, 0.6, 0.01):
         kept = confidence >= threshold
@@ -131,12 +157,19 @@ def _random_holdout(rows: Sequence[Row], features: Sequence[Features], *, seed: 
     from training import classifier as trainer
 
     test = np.random.default_rng(seed + 1).random(len(rows)) < 0.1
-    net = trainer.train([r for r, t in zip(rows, test, strict=True) if not t], [f for f, t in zip(features, test, strict=True) if not t], seed=seed, epochs=_FOLD_EPOCHS)
+    net = trainer.train(
+        [r for r, t in zip(rows, test, strict=True) if not t],
+        [f for f, t in zip(features, test, strict=True) if not t],
+        seed=seed,
+        epochs=_FOLD_EPOCHS,
+    )
     chosen = [i for i in np.flatnonzero(test) if rows[i].domain is not None and rows[i].group != "generated"]
     raw = trainer.predict(net, [features[i] for i in chosen])
     guess = raw[:, : len(DOMAINS)].argmax(axis=1)
     truth = np.array([DOMAINS.index(rows[i].domain) for i in chosen])  # type: ignore[arg-type]
-    depth_rows = [(1 / (1 + np.exp(-r[-2])), rows[i].depth) for r, i in zip(raw, chosen, strict=True) if rows[i].depth is not None]
+    depth_rows = [
+        (1 / (1 + np.exp(-r[-2])), rows[i].depth) for r, i in zip(raw, chosen, strict=True) if rows[i].depth is not None
+    ]
     error = float(np.mean([abs(float(a) - float(b)) for a, b in depth_rows if b is not None]))
     return {
         "rows": len(chosen), "macro_f1_of_9": round(float(f1_score(truth, guess, average="macro")), 3),
@@ -189,9 +222,23 @@ def _figures_text(figures: dict[str, Any]) -> str:
              f"| depth, mean absolute error on the random tenth | {seen['depth_mean_error']} |",
              f"| difficulty, AUC on unseen MMLU subjects ({hard['questions']} questions) / text length alone | {hard['auc_held_out_subjects']} / {hard['auc_text_length']} |",
              f"| difficulty, expected calibration error there (fitted on the same answers) | {hard['ece']} |"]  # fmt: skip
-    rows = [f"| {name} | {' | '.join(map(str, counts))} |" for name, counts in zip(FOUR, unseen["confusion_of_4"], strict=True)]
-    table = ["", "Confusion, unseen sources (rows: label, columns: given)", "", f"| | {' | '.join(FOUR)} |", "|---|---|---|---|---|", *rows]
-    each = ["", "Accuracy over the four by the source left out: " + ", ".join(f"{g} {v}" for g, v in sorted(unseen["by_source_of_4"].items(), key=lambda kv: kv[1])) + "."]
+    rows = [
+        f"| {name} | {' | '.join(map(str, counts))} |" for name, counts in zip(FOUR, unseen["confusion_of_4"], strict=True)
+    ]
+    table = [
+        "",
+        "Confusion, unseen sources (rows: label, columns: given)",
+        "",
+        f"| | {' | '.join(FOUR)} |",
+        "|---|---|---|---|---|",
+        *rows,
+    ]
+    each = [
+        "",
+        "Accuracy over the four by the source left out: "
+        + ", ".join(f"{g} {v}" for g, v in sorted(unseen["by_source_of_4"].items(), key=lambda kv: kv[1]))
+        + ".",
+    ]
     return "\n".join((*lines, *table, *each))
 
 

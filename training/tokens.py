@@ -38,20 +38,12 @@ def class_of(point: int) -> int:
     char = chr(point)
     category = unicodedata.category(char)
     script = next((i for i, (_, spans) in enumerate(chars.SCRIPTS) if any(a <= point <= b for a, b in spans)), None)
-    if char in "\r\n":
+    if char in "\r\n" or category in ("Zl", "Zp"):
         return chars.NEWLINE
     if category == "Zs" or char in "\t\v\f":
         return chars.SPACE
-    if category in ("Zl", "Zp"):
-        return chars.NEWLINE
     if category[0] == "L":
-        if "a" <= char <= "z":
-            return chars.LATIN_LOWER
-        if "A" <= char <= "Z":
-            return chars.LATIN_UPPER
-        if script is not None:
-            return chars.FIRST_SCRIPT + script
-        return chars.LATIN_EXT if "LATIN" in unicodedata.name(char, "") else chars.LETTER_OTHER
+        return _letter_class(char, script)
     if category[0] == "M":
         if 0xFE00 <= point <= 0xFE0F:
             return chars.INVISIBLE
@@ -60,7 +52,17 @@ def class_of(point: int) -> int:
         return chars.EMOJI
     if category[0] in "PS":
         return chars.PUNCT if point < 128 else chars.PUNCT_WIDE
-    return {"N": chars.DIGIT, "Cf": chars.INVISIBLE, "Cs": chars.SURROGATE}.get(category if category[0] == "C" else category[0], chars.OTHER)
+    if category[0] == "N":
+        return chars.DIGIT
+    return {"Cf": chars.INVISIBLE, "Cs": chars.SURROGATE}.get(category, chars.OTHER)
+
+
+def _letter_class(char: str, script: int | None) -> int:
+    if char.isascii():
+        return chars.LATIN_LOWER if char.islower() else chars.LATIN_UPPER
+    if script is not None:
+        return chars.FIRST_SCRIPT + script
+    return chars.LATIN_EXT if "LATIN" in unicodedata.name(char, "") else chars.LETTER_OTHER
 
 
 def write_class_table(path: Path) -> None:
@@ -87,7 +89,7 @@ def read_po(folder: Path) -> list[tuple[str, str]]:
     """(language, text): about ten translated messages of one catalogue at a time."""
     texts = []
     for path in sorted(folder.glob("**/*.po")):
-        lines = [line for line in path.read_text("utf-8").splitlines() if line.startswith(("msgstr ", 'msgstr[0] '))]
+        lines = [line for line in path.read_text("utf-8").splitlines() if line.startswith(("msgstr ", "msgstr[0] "))]
         messages = [str(ast.literal_eval(line.partition(" ")[2])) for line in lines]
         messages = [message for message in messages if message.strip()]
         language = path.parts[-3].partition("_")[0]
@@ -103,7 +105,14 @@ def held_out(text: str) -> bool:
 def prior() -> NDArray[np.float64]:
     """What the weights are where no text says otherwise: a word in the vocabulary is one token, and so on."""
     guess = dict.fromkeys(tokens.FEATURES, 0.0)
-    guess |= {"known_spaced": 1.0, "known_bare": 1.0, "letter_newline": 0.7, "punct_newline": 0.3, "space_space": 0.1, "space_digit": 1.0}
+    guess |= {
+        "known_spaced": 1.0,
+        "known_bare": 1.0,
+        "letter_newline": 0.7,
+        "punct_newline": 0.3,
+        "space_space": 0.1,
+        "space_digit": 1.0,
+    }
     guess |= {f"{left}_punct": 0.8 for left in ("letter", "digit", "space", "newline")} | {"punct_punct": 0.4}
     guess |= {f"class_{i}": 1.0 for i in (chars.OTHER, chars.DIGIT, chars.MARK, chars.INVISIBLE)}
     guess |= {f"class_{i}": 2.5 for i in (chars.EMOJI, chars.SURROGATE)}
@@ -122,17 +131,18 @@ def fit(rows: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[np.fl
 
 
 def report(name: str, groups: list[str], estimate: NDArray[np.float64], counts: NDArray[np.float64]) -> None:
-    """Print the error of the sum, the median and the 95th percentile, and the three worst groups by median."""
+    """Print the error of the sum, the median and the 95th percentile, and the six worst groups by median."""
     error = np.abs(estimate - counts) / counts
     by_group = defaultdict(list)
     for group, value, guess, count in zip(groups, error, estimate, counts, strict=True):
         by_group[group].append((value, guess, count))
-    worst = sorted(((float(np.median([v for v, _, _ in rows])), g, sum(e for _, e, _ in rows) / sum(c for _, _, c in rows) - 1, len(rows))
-                    for g, rows in by_group.items() if len(rows) >= 10), reverse=True)[:6]
-    print(f"{name}: {len(counts)} texts, sum {estimate.sum() / counts.sum() - 1:+.2%}, median error {np.median(error):.2%}, "
-          f"95th percentile {np.quantile(error, 0.95):.1%}")
-    for median, group, total, size in worst:
-        print(f"    {group}: median {median:.1%}, sum {total:+.1%} over {size}")
+    print(f"{name}: {len(counts)} texts, sum {estimate.sum() / counts.sum() - 1:+.2%}, ", end="")
+    print(f"median error {np.median(error):.2%}, 95th percentile {np.quantile(error, 0.95):.1%}")
+    medians = {group: float(np.median([v for v, _, _ in rows])) for group, rows in by_group.items() if len(rows) >= 10}
+    for group in sorted(medians, key=lambda g: -medians[g])[:6]:
+        rows = by_group[group]
+        total = sum(guess for _, guess, _ in rows) / sum(count for _, _, count in rows) - 1
+        print(f"    {group}: median {medians[group]:.1%}, sum {total:+.1%} over {len(rows)}")
 
 
 def main() -> None:
@@ -152,20 +162,23 @@ def main() -> None:
     texts = [(row["language"] + ":" + row["domain"], row["text"]) for row in requests]
     own = len(texts)
     texts += read_po(options.po) if options.po else []
-    counts = np.array([len(e.ids) for e in tokenizer.encode_batch([text for _, text in texts], add_special_tokens=False)], dtype=np.float64)
+    encoded = tokenizer.encode_batch([text for _, text in texts], add_special_tokens=False)
+    counts = np.array([len(e.ids) for e in encoded], dtype=np.float64)
     pairs = [(points := chars.points_of(text), chars.classes_of(points)) for _, text in texts]
     rows = np.array([tokens.token_features(points, classes, vocabulary) for points, classes in pairs])
     test = np.array([held_out(text) for _, text in texts])
     weights = fit(rows[~test], counts[~test])
     groups = np.array([group for group, _ in texts])
-    for name, part in (("shared requests, held-out half", np.arange(len(texts)) < own), ("catalogues, held-out half", np.arange(len(texts)) >= own)):
+    shared = np.arange(len(texts)) < own
+    for name, part in (("shared requests, held-out half", shared), ("catalogues, held-out half", ~shared)):
         if (chosen := part & test).any():
             report(name, list(groups[chosen]), rows[chosen] @ weights, counts[chosen])
     weights = fit(rows, counts)
     np.savez(options.out / "tokens.npz", weights=weights.astype(np.float32), vocabulary=np.packbits(vocabulary))
     sample = [json.loads(line) for line in SAMPLE.read_text("utf-8").splitlines()]
     encoded = tokenizer.encode_batch([row["text"] for row in sample], add_special_tokens=False)
-    COUNTS.write_text(json.dumps({row["id"]: len(e.ids) for row, e in zip(sample, encoded, strict=True)}, indent=0) + "\n", "utf-8")
+    true_counts = {row["id"]: len(e.ids) for row, e in zip(sample, encoded, strict=True)}
+    COUNTS.write_text(json.dumps(true_counts, indent=0) + "\n", "utf-8")
     print({name: round(float(w), 2) for name, w in zip(tokens.FEATURES, weights, strict=True) if w > 0.005})
 
 

@@ -166,7 +166,8 @@ def read_file(path: Path) -> tuple[Model, ...]:
         raise CatalogError(f"{path}: cannot be read: {error.strerror}", fix="check the file's permissions") from error
     if not isinstance(document, dict) or set(document) != {"family", "models"} or not isinstance(document["models"], list):
         raise CatalogError(f"{path.name}: needs `family` and a list `models`, and nothing else", fix=_FIX)
-    return tuple(_model(row, family=document["family"], place=path.name, number=n) for n, row in enumerate(document["models"], 1))
+    rows = enumerate(document["models"], 1)
+    return tuple(_model(row, family=document["family"], place=path.name, number=number) for number, row in rows)
 
 
 def _model(row: Any, *, family: Any, place: str, number: int) -> Model:

@@ -37,7 +37,7 @@ class Hybrid(Frozen):
 
 
 class Architecture(Frozen):
-    """Shapes of the text decoder, from the checkpoint's config.json. `ffn` is absent when every layer is a mixture of experts."""
+    """Shapes of the text decoder, from the checkpoint's config.json. `ffn` is absent when every layer mixes experts."""
 
     layers: int = Field(gt=0)
     hidden: int = Field(gt=0)
@@ -97,7 +97,7 @@ class SamplingSets(Frozen):
 
 
 class Score(Frozen):
-    """One published score. Two versions of one benchmark are two benchmarks; `unstated` is a mode that the source left out."""
+    """One published score. Two versions of one benchmark are two benchmarks; `unstated`: the source names no mode."""
 
     benchmark: str
     score: float

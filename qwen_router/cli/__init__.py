@@ -67,3 +67,8 @@ def main() -> None:
     except BrokenPipeError:  # `qwen-router models | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except Exception as error:  # the last line of defence: a defect of ours is told as such, and the traceback is kept for its report
+        if os.environ.get("QWEN_ROUTER_DEBUG"):
+            raise
+        typer.echo(f"internal error: {type(error).__name__}: {error}\n  try: QWEN_ROUTER_DEBUG=1 and report what it prints", err=True)
+        sys.exit(1)

@@ -58,7 +58,8 @@ def _print_models(rows: tuple[Model, ...]) -> None:
 
     table = Table(box=None, pad_edge=False)
     for header in ("model", "params", "active", "context", "thinking", "input", "scores"):
-        table.add_column(header, justify="right" if header in ("params", "active", "context", "scores") else "left")
+        numbers = header in ("params", "active", "context", "scores")
+        table.add_column(header, justify="right" if numbers else "left", no_wrap=header == "model", overflow="fold")
     for m in rows:
         other = "+".join(x for x in m.modalities if x != "text") or "text"
         active = "" if m.active_params is None else _params(m.active_params)

@@ -1,10 +1,10 @@
 """How able each model is, per domain and thinking mode, and what a quantisation costs: the shipped table, as arrays.
 
-Made by `training/abilities.py` from published scores (docs/abilities.md). Means and standard deviations are logits: one domain
-is one scale, so `sigmoid(mean - reference + logit(1 - difficulty))` is the probability of a right answer. Turning them into
-that probability is `predict.py`'s business.
+Made by `training/abilities.py` from published scores (docs/abilities.md). Means and standard deviations are logits: one
+domain is one scale, so `sigmoid(mean - reference + logit(1 - difficulty))` is the probability of a right answer. Turning
+them into that probability is `predict.py`'s business.
 
-    python -c "from qwen_router.decide.ability import AbilityTable; print(AbilityTable.load().arrays([('Qwen/Qwen3-8B', True)])[0])"
+    python -c "from qwen_router.decide.ability import AbilityTable as T; print(T.load().arrays([('Qwen/Qwen3-8B', True)]))"
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class AbilityTable:
         return self.means[at, :-1], self.sds[at, :-1]
 
     def vision(self, keys: Sequence[Key]) -> tuple[Floats, Floats]:
-        """Mean and standard deviation in logits of answering about images, each [n]; models without eyes get the unknown row's."""
+        """Mean and standard deviation in logits on questions about images, each [n]; blind models get the unknown row's."""
         at = self._at(keys)
         return self.means[at, -1], self.sds[at, -1]
 

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from qwen_router.catalog import Catalog, Model
 from qwen_router.catalog.quants import quant, quant_of_tag
 from qwen_router.decide.ability import AbilityTable
+from qwen_router.errors import CatalogError
 from qwen_router.hardware.machine import EngineName, Machine, ServedBuild
 from qwen_router.hardware.memory import memory_line
 from qwen_router.hardware.placement import place, usable_mib
@@ -58,7 +59,9 @@ class CandidateTable:
     """Builds (rows b), context buckets (columns k) and candidates (rows n), each column by its name.
 
     `context_tokens`, `total_mib`, `decode_tps`, `prefill_tps` are [b, k]; where a build does not fit, `fits` is False and the
-    speeds are 0. `ability_on`, `ability_off` are means in logits [n, domain], `ability_sd` likewise; `vision_*` are [n].
+    speeds are 0. `ability` (budget without end) and `ability_floor` (no thought) are means in
+    logits [n, domain], `ability_sd` and `scored` likewise;
+    `vision_*` are [n].
     """
 
     machine: Machine
@@ -104,7 +107,7 @@ def advised_builds(catalog: Catalog, policy: Policy) -> tuple[Build, ...]:
     """Every chat model of the catalog at every quantisation that the policy considers, whether installed or not."""
     builds = []
     for model in catalog.models:
-        if model.kind != "chat" or model.demo or model.architecture is None:
+        if model.kind != "chat" or model.demo:
             continue
         for name in policy.quants:
             builds.append(_advised(model, quant(name).name))
@@ -174,7 +177,6 @@ def candidate_table(
         takes=np.array([[m in b.model.modalities for m in MODALITIES] for b in builds], dtype=np.bool_).reshape(-1, len(MODALITIES)),
         has_tools=np.array([b.model.tools is not False for b in builds], dtype=np.bool_),
         commercial=np.array([b.model.commercial_use is True for b in builds], dtype=np.bool_),
-        known=np.array([b.model.architecture is not None for b in builds], dtype=np.bool_),
         rule_refuses=_rule_refusals(builds, policy),
         tie_rank=tie_rank,
         build_of=build_of,
@@ -210,14 +212,16 @@ def _physical(builds: tuple[Build, ...], machine: Machine, policy: Policy) -> di
     native = np.array([b.model.context.native_tokens for b in builds], dtype=np.int64).reshape(-1, 1)
     context = np.minimum(np.array(policy.context.buckets_tokens, dtype=np.int64), native).reshape(shape)
     total, decode, prefill = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-    fits = np.zeros(shape, dtype=np.bool_)
+    fits, known = np.zeros(shape, dtype=np.bool_), np.zeros(len(builds), dtype=np.bool_)
     free, load, power = np.zeros(len(builds)), np.zeros(len(builds)), np.full(len(builds), np.nan)
     room = max((usable_mib(device) for device in machine.devices), default=0.0)
     for i, build in enumerate(builds):
-        if build.model.architecture is None:
-            continue
         how = _arithmetic_engine(build)
-        line = memory_line(build.model, quant=build.quant, engine=how)
+        try:
+            line = memory_line(build.model, quant=build.quant, engine=how)
+        except CatalogError:  # its architecture is not, or not wholly, in the catalog: refused as unknown
+            continue
+        known[i] = True
         free[i] = room
         for k in range(shape[1]):
             total[i, k] = line.total_mib(int(context[i, k]))
@@ -242,6 +246,7 @@ def _physical(builds: tuple[Build, ...], machine: Machine, policy: Policy) -> di
         "prefill_tps": prefill,
         "load_s": load,
         "power_w": power,
+        "known": known,
     }
 
 

@@ -147,5 +147,5 @@ def candidate_at(table: CandidateTable, prediction: Prediction, budgets: Ints, i
         energy_wh=None if np.isnan(energy) else energy,
         cost_usd=None,
         thinking_tokens=float(prediction.thinking_tokens[index]),
-        scored=bool(table.scored[index]),
+        scored=bool(prediction.scored[index]),
     )

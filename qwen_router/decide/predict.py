@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qwen_router.decide.candidates import CandidateTable, Floats, Ints
+from qwen_router.decide.candidates import Bools, CandidateTable, Floats, Ints
 from qwen_router.profile.types import DOMAINS, Profile
 
 # How many tokens a Qwen thinks about a request, by depth: 150 at depth 0 rising to 12,000 at depth 1. A stated prior in the
@@ -34,6 +34,7 @@ def thinking_need_tokens(depth: float) -> float:
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """Columns over the candidates. Seconds, MiB, watt-hours; `energy_wh` is NaN where the device's watts are unknown.
+    `scored` says whether published scores stand behind the quality in the request's domain.
 
     `bucket` is the context column that holds prompt, thinking and the longest answer allowed; where the model's longest window
     is smaller, `answer_tokens` is what remains, and `bucket` is -1 when not even the expected answer would (`needed_tokens`).
@@ -51,6 +52,7 @@ class Prediction:
     total_s: Floats
     thinking_tokens: Floats
     energy_wh: Floats
+    scored: Bools
 
 
 def predict(table: CandidateTable, profile: Profile, *, budgets: Ints, max_answer_tokens: int) -> Prediction:
@@ -85,6 +87,7 @@ def predict(table: CandidateTable, profile: Profile, *, budgets: Ints, max_answe
         total_s=total,
         thinking_tokens=thought,
         energy_wh=table.power_w[of] * total / 3600,
+        scored=table.scored[:, DOMAINS.index(profile.domain)],
     )
 
 

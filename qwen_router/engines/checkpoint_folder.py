@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from qwen_router.catalog.types import Model
 from qwen_router.demo import DEMO_MODEL_ID, demo_checkpoint
 from qwen_router.errors import EngineRefused
 
@@ -39,13 +40,23 @@ class Checkpoint:
             return None
         return cls(folder, config) if isinstance(config, Mapping) else None
 
-    @property
-    def model_id(self) -> str | None:
-        """The demo's id, or the one in the path of a hub cache (`models--Qwen--Qwen3-8B/snapshots/...`)."""
+    def model_id(self, known: Iterable[Model]) -> str | None:
+        """The demo's id, the one in the path of a hub cache (`models--Qwen--Qwen3-8B/snapshots/...`), or the known model
+        that the folder is named after, if the configuration has its layers and width."""
         if self.folder == demo_checkpoint():
             return DEMO_MODEL_ID
         cached = next((part for part in self.folder.parts if part.startswith("models--")), None)
-        return "/".join(cached.split("--")[1:]) if cached else None
+        if cached:
+            return "/".join(cached.split("--")[1:])
+        shape = tuple(self._text_config().get(key) for key in ("num_hidden_layers", "hidden_size"))
+        hits = [
+            model.id
+            for model in known
+            if model.id.rpartition("/")[2].lower() == self.folder.name.lower()
+            and model.architecture is not None
+            and (model.architecture.layers, model.architecture.hidden) == shape
+        ]
+        return hits[0] if len(hits) == 1 else None
 
     @property
     def quant(self) -> str | None:

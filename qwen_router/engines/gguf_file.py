@@ -1,7 +1,7 @@
 """Reads the header of a GGUF file: what model it is, how it is quantised, and whether the file is whole.
 
 A header is untrusted input: every length is checked against the file before it is believed, because llama.cpp may take
-the process down with it on a file that lies. Tensors are described, never read. Needs nothing but the standard library.
+the process down with it on a file that lies. Tensors are described, never read. Uses the standard library alone.
 
     python -m qwen_router.engines.gguf_file FILE.gguf
 """
@@ -17,6 +17,7 @@ from math import prod
 from pathlib import Path
 from typing import Final
 
+from qwen_router.catalog.types import Model
 from qwen_router.errors import EngineRefused
 
 # The enums of the format: ggml/include/gguf.h (value types), include/llama.h (llama_ftype) and the block_* structs of
@@ -80,15 +81,16 @@ class GgufInfo:
         interval = _whole(self.metadata, f"{self.architecture}.full_attention_interval") or 1
         return 2 * ((self.layers or 0) // interval) * kv_heads * sum(lengths) * context_tokens / 1024**2
 
-    def model_id(self, known: Iterable[str]) -> str | None:
-        """Which of the known ids (`Qwen/Qwen3-8B`) this file names itself after; None if none or more than one.
+    def model_id(self, known: Iterable[Model]) -> str | None:
+        """Which known model (`Qwen/Qwen3-8B`) this file names itself after; None if none or more than one.
 
         The file's own name for itself is compared, not the name of the file, and by equality: an unknown finetune of
-        a known model is unknown.
+        a known model is unknown. The width must be the model's too.
         """
         by_tail: dict[str, list[str]] = {}
-        for model_id in known:
-            by_tail.setdefault(_folded(model_id.rpartition("/")[2]), []).append(model_id)
+        for model in known:
+            if model.architecture is None or self.hidden in (None, model.architecture.hidden):
+                by_tail.setdefault(_folded(model.id.rpartition("/")[2]), []).append(model.id)
         for name in self._names():
             hits = by_tail.get(_folded(name), [])
             if len(hits) == 1:

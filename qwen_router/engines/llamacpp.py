@@ -20,6 +20,7 @@ from threading import Event as Flag
 from threading import Thread
 from typing import Any
 
+from qwen_router.catalog import Catalog
 from qwen_router.demo import DEMO_MODEL_ID, demo_gguf
 from qwen_router.engines.assemble import ReplyAssembler, astream_in_thread, estimated_tokens
 from qwen_router.engines.base import Call, Event, FinishReason, Usage
@@ -138,7 +139,7 @@ class LlamaCppEngine:
             engine=self.name,
             endpoint=self.endpoint,
             name=name,
-            model_id=DEMO_MODEL_ID if info.path == demo_gguf() else info.model_id(_catalog_ids()),
+            model_id=DEMO_MODEL_ID if info.path == demo_gguf() else info.model_id(Catalog.load().models),
             quant=info.quant,
             resident=held is not None and held.path == info.path,
             context_tokens=info.context_tokens,
@@ -438,10 +439,3 @@ def _info(path: Path) -> GgufInfo:
 @lru_cache(maxsize=64)
 def _info_of(path: Path, _size_bytes: int, _changed_ns: int) -> GgufInfo:
     return gguf_info(path)
-
-
-@lru_cache(maxsize=1)
-def _catalog_ids() -> tuple[str, ...]:
-    from qwen_router.catalog import Catalog
-
-    return tuple(model.id for model in Catalog.load().models)

@@ -34,7 +34,7 @@ from qwen_router.engines.wire import (
     refused_at_once,
     truncation,
 )
-from qwen_router.errors import EngineError, EngineNonsense
+from qwen_router.errors import EngineError, EngineTimeout, EngineUnreachable
 from qwen_router.hardware.machine import EngineName, ServedBuild
 from qwen_router.media import Attachment
 from qwen_router.request import Message
@@ -165,13 +165,15 @@ class OpenAIEngine:
         return data
 
     def _known_dialect(self) -> Dialect:
-        """Asked once; a server that lists no models is spoken to plainly."""
+        """Asked once; a server that lists no models, or is slow to, is spoken to plainly."""
         if self._dialect is None:
             try:
                 self._models()
-            except (EngineNonsense, EngineError) as error:
-                if error.exit_code == 4:  # nobody there, or too slow
-                    raise
+            except EngineTimeout:
+                return "generic"  # `transformers serve` imports torch first; ask again next time
+            except EngineUnreachable:
+                raise
+            except EngineError:
                 self._dialect = "generic"
         return self._dialect or "generic"
 

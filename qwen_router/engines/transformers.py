@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from qwen_router.catalog import Catalog
 from qwen_router.demo import demo_checkpoint
 from qwen_router.engines.assemble import ReplyAssembler, astream_in_thread
 from qwen_router.engines.base import Call, Event, Usage
@@ -122,7 +123,7 @@ class TransformersEngine:
             engine=self.name,
             endpoint=self.endpoint,
             name=name,
-            model_id=checkpoint.model_id,
+            model_id=checkpoint.model_id(Catalog.load().models),
             quant=checkpoint.quant,
             resident=self._residence.held == checkpoint.folder,
             context_tokens=checkpoint.context_tokens,

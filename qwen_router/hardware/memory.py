@@ -16,6 +16,7 @@ from qwen_router.catalog.types import Architecture, Model
 from qwen_router.errors import CatalogError, InvalidRequest, UnknownName
 from qwen_router.hardware.quants import (
     QUANTISATIONS,
+    MixTraits,
     Quantisation,
     kv_type_bytes,
     layer_rule,
@@ -130,18 +131,17 @@ def _text_bytes(arch: Architecture, quant: Quantisation, gguf: bool) -> tuple[fl
 
     Layers that the mix treats alike are counted once and multiplied.
     """
-    is_70b = arch.layers == 80 and arch.experts is None and not arch.qk_norm  # LLM_TYPE_70B in src/models/qwen2.cpp
+    traits = MixTraits(
+        layers=arch.layers,
+        tied=bool(arch.tied_embeddings),
+        heads_per_kv=arch.heads // arch.kv_heads,
+        is_70b=arch.layers == 80 and arch.experts is None and not arch.qk_norm,  # LLM_TYPE_70B in src/models/qwen2.cpp
+    )
     alike: dict[tuple[bool, ...], tuple[float, float]] = {}
 
     def count(found: tuple[Tensor, ...]) -> tuple[float, float]:
-        sizes = [
-            (
-                _gguf_bytes(tensor, arch, quant, is_70b) if gguf else tensor.params * _DTYPE_BYTES[quant.name],
-                tensor.read_share,
-            )
-            for tensor in found
-        ]
-        return sum(size for size, _ in sizes), sum(size * share for size, share in sizes)
+        sizes = [_gguf_bytes(t, quant, traits) if gguf else t.params * _DTYPE_BYTES[quant.name] for t in found]
+        return sum(sizes), sum(size * t.read_share for size, t in zip(sizes, found, strict=True))
 
     total, read = count(outer_tensors(arch))
     for layer in range(arch.layers):
@@ -152,18 +152,10 @@ def _text_bytes(arch: Architecture, quant: Quantisation, gguf: bool) -> tuple[fl
     return total, read
 
 
-def _gguf_bytes(tensor: Tensor, arch: Architecture, quant: Quantisation, is_70b: bool) -> int:
+def _gguf_bytes(tensor: Tensor, quant: Quantisation, traits: MixTraits) -> int:
     columns = tensor.shape[0]
-    block_type = tensor_type(
-        tensor.name,
-        columns,
-        len(tensor.shape),
-        quant=quant,
-        layer=tensor.layer or 0,
-        layers=arch.layers,
-        tied=bool(arch.tied_embeddings),
-        is_70b=is_70b,
-    )
+    layer = tensor.layer or 0
+    block_type = tensor_type(tensor.name, columns, len(tensor.shape), quant=quant, layer=layer, traits=traits)
     return row_bytes(block_type, columns) * (tensor.params // columns)
 
 

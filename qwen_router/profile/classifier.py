@@ -9,6 +9,7 @@ A model is additive: a table of hashed n-grams plus a small network over the fea
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -31,7 +32,7 @@ COLUMNS = len(DOMAINS) + 2
 class Scores:
     """What the classifier says of one text; `domains` are calibrated and in the order of `DOMAINS`."""
 
-    domains: NDArray[np.float64]
+    domains: tuple[float, ...]
     depth: float
     difficulty: float
 
@@ -56,8 +57,8 @@ class Classifier:
             raise ValueError(f"{folder / 'classifier.json'} was trained for other features: run training/classifier.py")
         with np.load(folder / "classifier.npz") as shipped:
             table = shipped["table"].astype(np.float32) * shipped["table_scale"]
-            rest = [shipped[name] for name in ("hidden", "hidden_bias", "out", "direct", "out_bias")]
-        return cls(table, *rest, meta=meta)
+            rest = {name: shipped[name] for name in ("hidden", "hidden_bias", "out", "direct", "out_bias")}
+        return cls(table, **rest, meta=meta)
 
     @property
     def abstain_below(self) -> float:
@@ -75,15 +76,17 @@ class Classifier:
 
     def calibrated(self, raw: Floats) -> Scores:
         """Turn raw outputs into probabilities with the temperatures that held-out sources gave."""
-        logits = raw[: len(DOMAINS)].astype(np.float64) / self.meta["temperature"]
-        powers = np.exp(logits - logits.max())
-        slope, offset = self.meta["difficulty_slope"], self.meta["difficulty_offset"]
-        depth, difficulty = _logistic(float(raw[-2])), _logistic(slope * float(raw[-1]) + offset)
-        return Scores(powers / powers.sum(), depth, difficulty)
+        values = raw.tolist()
+        logits = [value / self.meta["temperature"] for value in values[: len(DOMAINS)]]
+        top = max(logits)
+        powers = [math.exp(value - top) for value in logits]
+        total = sum(powers)
+        difficulty = self.meta["difficulty_slope"] * values[-1] + self.meta["difficulty_offset"]
+        return Scores(tuple(power / total for power in powers), _logistic(values[-2]), _logistic(difficulty))
 
 
 def _logistic(value: float) -> float:
-    return float(1 / (1 + np.exp(-np.clip(value, -30, 30))))
+    return 1 / (1 + math.exp(-min(30.0, max(-30.0, value))))
 
 
 @cache

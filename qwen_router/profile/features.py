@@ -21,6 +21,7 @@ BUCKET_BITS = 17
 CHAR_NGRAMS = (2, 3, 4)
 SHAPE_NGRAMS = (1, 2, 3, 4, 5)
 _PRIME, _SPREAD = np.uint32(0x01000193), np.uint32(0x9E3779B1)
+_FOLD, _SHIFT = np.uint32(15), np.uint32(32 - BUCKET_BITS)
 _WORD_SALT, _PAIR_SALT, _SHAPE_SALT = np.uint32(0x51ED270B), np.uint32(0x2545F491), np.uint32(0x6C62272E)
 
 _WORD_LIKE = chars.IS_LETTER | chars.IS_MARK
@@ -29,7 +30,10 @@ _NAME_PART = re.compile(r"[^a-z0-9]+")
 _HUMP = re.compile(r"([a-z])([A-Z])")
 
 _LETTER, _UPPER, _NUMBER, _GAP, _WIDE, _STRANGE = 1, 2, 3, 32, 4, 5
-_SAME_MARK = {"?？؟՞፧⁇": "?", "。।۔｡…": ".", "，、،": ",", "！": "!", "：": ":", "；": ";", "（": "(", "）": ")", "“”„«»「」『』": '"', "×": "*", "÷": "/", "−–—": "-"}
+_SAME_MARK = {
+    "?？؟՞፧⁇": "?", "。।۔｡…": ".", "，、،": ",", "！": "!", "：": ":", "；": ";", "（": "(", "）": ")", "“”„«»「」『』": '"', "×": "*", "÷": "/",
+    "−–—": "-",
+}  # fmt: skip
 
 COUNTED: tuple[str, ...] = (
     "```", "//", "->", "=>", "==", "()", "::", "__", "$$", "/*", "#include", "</", "\nA", "\nB", "A)", "B)", "C)", "(B)", "'B", "A.", "B.", "C.",
@@ -68,7 +72,9 @@ def _shape_table() -> NDArray[np.uint8]:
     return table
 
 
-def features_of(excerpt: str, *, total_chars: int | None = None, tool_names: tuple[str, ...] = (), turns: int = 1) -> Features:
+def features_of(
+    excerpt: str, *, total_chars: int | None = None, tool_names: tuple[str, ...] = (), turns: int = 1
+) -> Features:
     """The features of an excerpt of a text that has `total_chars` characters in all."""
     points = chars.points_of(excerpt.lower())
     classes = chars.classes_of(points)
@@ -90,38 +96,69 @@ def _collapsed(shapes: NDArray[np.uint8]) -> NDArray[np.uint32]:
     new = np.empty(rest.size, dtype=np.bool_)
     new[0] = True
     np.not_equal(rest[1:], rest[:-1], out=new[1:])
-    return rest[new].astype(np.uint32)
+    collapsed: NDArray[np.uint32] = rest[new].astype(np.uint32)
+    return collapsed
 
 
 def _ngrams(
     points: chars.Points, classes: chars.Classes, collapsed: NDArray[np.uint32]
 ) -> tuple[NDArray[np.uint32], NDArray[np.float32], int, int]:
     """(buckets, weights, where shapes begin, words); a family of n-grams weighs the same whatever the length of the text."""
-    grams: list[NDArray[np.uint32]] = []
-    rolling = points * _SPREAD
-    for n in range(2, CHAR_NGRAMS[-1] + 1):
-        rolling = (rolling[:-1] * _PRIME) ^ points[n - 1 :]
-        grams.append(rolling)
     words = chars.word_hashes(points, _WORD_LIKE[classes])[0]
-    pairs = (words[:-1] * _PRIME) ^ words[1:] ^ _PAIR_SALT
-    shape_grams = []
-    rolling = collapsed * _SPREAD ^ _SHAPE_SALT
-    for n in SHAPE_NGRAMS:
-        if n > 1:
-            rolling = (rolling[:-1] * _PRIME) ^ collapsed[n - 1 :]
-        shape_grams.append(rolling)
-    buckets = np.concatenate((*grams, words ^ _WORD_SALT, pairs, *shape_grams))
+    sizes = (
+        _grams_in(points.size, CHAR_NGRAMS),
+        words.size,
+        max(0, words.size - 1),
+        _grams_in(collapsed.size, SHAPE_NGRAMS),
+    )
+    buckets = np.empty(sum(sizes), dtype=np.uint32)
+    _roll(points * _SPREAD, points, buckets[: sizes[0]], CHAR_NGRAMS)
+    at = sizes[0] + sizes[1]
+    np.bitwise_xor(words, _WORD_SALT, out=buckets[sizes[0] : at])
+    shapes_at = at + sizes[2]
+    if sizes[2]:
+        pairs = buckets[at:shapes_at]
+        np.multiply(words[:-1], _PRIME, out=pairs)
+        pairs ^= words[1:] ^ _PAIR_SALT
+    _roll((collapsed * _SPREAD) ^ _SHAPE_SALT, collapsed, buckets[shapes_at:], SHAPE_NGRAMS)
     buckets *= _SPREAD
-    buckets ^= buckets >> np.uint32(15)
+    buckets ^= buckets >> _FOLD
     buckets *= _PRIME
-    buckets >>= np.uint32(32 - BUCKET_BITS)
-    sizes = (sum(map(len, grams)), words.size, pairs.size, sum(map(len, shape_grams)))
+    buckets >>= _SHIFT
     weights = np.repeat(np.array([max(1, size) ** -0.5 for size in sizes], dtype=np.float32), sizes)
-    return buckets, weights, buckets.size - sizes[3], words.size
+    return buckets, weights, shapes_at, words.size
+
+
+def _grams_in(size: int, lengths: tuple[int, ...]) -> int:
+    return sum(max(0, size - n + 1) for n in lengths)
+
+
+def _roll(
+    rolling: NDArray[np.uint32], points: NDArray[np.uint32], out: NDArray[np.uint32], lengths: tuple[int, ...]
+) -> None:
+    """Write the hashes of the n-grams of each of `lengths` (consecutive, from 1 or 2) behind one another into `out`."""
+    at = 0
+    if lengths[0] == 1:
+        out[: rolling.size] = rolling
+        at = rolling.size
+    for n in range(2, lengths[-1] + 1):
+        size = points.size - n + 1
+        if size <= 0:
+            return
+        part = out[at : at + size]
+        np.multiply(rolling[:-1], _PRIME, out=part)
+        part ^= points[n - 1 :]
+        rolling = part
+        at += size
 
 
 def _form(
-    excerpt: str, classes: chars.Classes, shapes: NDArray[np.uint8], collapsed: NDArray[np.uint32], words: int, total_chars: int
+    excerpt: str,
+    classes: chars.Classes,
+    shapes: NDArray[np.uint8],
+    collapsed: NDArray[np.uint32],
+    words: int,
+    total_chars: int,
 ) -> NDArray[np.float32]:
     size = max(1, len(excerpt))
     marks = np.bincount(shapes, minlength=128)
@@ -141,7 +178,10 @@ def _form(
     head = len(values)
     form[:head] = values
     form[head : head + len(_ASCII)] = marks[_ASCII_PLACES]
-    form[head + len(_ASCII) :] = [excerpt.count(text) for text in COUNTED]
+    counted = form[head + len(_ASCII) :]
+    counted[:] = 0
+    for place in np.flatnonzero(marks[_RAREST]).tolist():
+        counted[place] = excerpt.count(COUNTED[place])
     form[[1, 2, 3, 5]] = (total_chars, by_class[chars.NEWLINE], words, numbers)
     np.log1p(form[head:], out=form[head:])
     form[[1, 2, 3, 5]] = np.log1p(form[[1, 2, 3, 5]]) * _LOG_SCALES
@@ -149,6 +189,11 @@ def _form(
 
 
 _ASCII_PLACES = np.array(_ASCII)
+_SHAPE_OF = {mark: ord(name) for marks, name in _SAME_MARK.items() for mark in marks}
+_RAREST = np.array(
+    [next(_SHAPE_OF.get(c, ord(c) if c.isascii() else _WIDE) for c in text if not c.isalnum()) for text in COUNTED]
+)
+"""A mark of each counted substring: without the mark there is nothing to count."""
 _LOG_SCALES = np.array([0.25, 1.0, 0.33, 1.0], dtype=np.float32)
 
 

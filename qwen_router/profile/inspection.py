@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qwen_router.profile import chars
 from qwen_router.profile.classifier import Classifier, default_classifier
@@ -30,9 +31,9 @@ OUTPUT_TOKENS: Mapping[Domain, int] = MappingProxyType({
 })  # fmt: skip
 """Expected answer without thinking, by domain. Priors of ours: no shared row has an answer to measure."""
 _ASKED_LENGTH = re.compile(
-    r"(\d{2,5})[\s-]*(?:words?\b|palabras|palavras|mots\b|w[oö]rter|parole\b|слов|kelime|kata\b|từ\b|단어|字|文字|자\b|characters?\b)", re.IGNORECASE
+    r"(\d{2,5})[\s-]*(?:words?\b|palabras|palavras|mots\b|w[oö]rter|parole\b|слов|kelime|kata\b|từ\b|단어|字|文字|자\b|characters?\b)",
+    re.IGNORECASE,
 )
-_LETTERLIKE = slice(chars.LATIN_LOWER, chars.FIRST_MARK)
 
 
 def inspect(request: Request | str, *, classifier: Classifier | None = None) -> Profile:
@@ -49,15 +50,15 @@ def inspect(request: Request | str, *, classifier: Classifier | None = None) -> 
     tools = tuple(tool.name for tool in request.tools)
     turns = sum(message.role == "user" for message in request.messages)
     scores = model.scores(features_of(excerpt, total_chars=len(ask), tool_names=tools, turns=turns))
-    probabilities = scores.domains if nothing is None else np.full(len(DOMAINS), 1 / len(DOMAINS))
-    best = int(probabilities.argmax()) if nothing is None else DOMAINS.index("chat")
-    confidence = float(probabilities[best])
+    probabilities = scores.domains if nothing is None else (1 / len(DOMAINS),) * len(DOMAINS)
+    confidence = max(probabilities)
+    best = probabilities.index(confidence) if nothing is None else DOMAINS.index("chat")
     reason = nothing
     if reason is None and confidence < model.abstain_below:
         reason = f"no domain is likely enough: {DOMAINS[best]} {confidence:.2f}, below {model.abstain_below:.2f}"
     return Profile(
         domain=DOMAINS[best],
-        domains=MappingProxyType(dict(zip(DOMAINS, probabilities.tolist(), strict=True))),
+        domains=MappingProxyType(dict(zip(DOMAINS, probabilities, strict=True))),
         depth=scores.depth if nothing is None else 0.0,
         difficulty=scores.difficulty if nothing is None else 0.0,
         language=language,
@@ -86,18 +87,18 @@ def modalities_of(request: Request) -> tuple[Modality, ...]:
     return tuple(kind for kind in MODALITIES if kind in kinds)
 
 
-def _nothing_to_classify(excerpt: str, by_class: np.ndarray[Any, Any]) -> str | None:
+def _nothing_to_classify(excerpt: str, by_class: NDArray[np.intp]) -> str | None:
     """Why the text says nothing about what it needs, or None."""
     if not excerpt:
         return "the request has no text"
-    total = int(by_class.sum())
-    blank = int(by_class[[chars.SPACE, chars.NEWLINE, chars.INVISIBLE]].sum())
+    counts: list[int] = by_class.tolist()
+    total = sum(counts)
+    blank = counts[chars.SPACE] + counts[chars.NEWLINE] + counts[chars.INVISIBLE]
     if blank == total:
         return "the text is blank"
-    speaking = int(by_class[_LETTERLIKE].sum()) + int(by_class[chars.DIGIT])
-    if speaking == 0:
+    if not any(counts[chars.LATIN_LOWER : chars.FIRST_MARK]) and not counts[chars.DIGIT]:
         return "the text has neither letters nor digits"
-    broken = int(by_class[[chars.OTHER, chars.SURROGATE]].sum()) + excerpt.count("\ufffd")
+    broken = counts[chars.OTHER] + counts[chars.SURROGATE] + excerpt.count("\ufffd")
     if broken * 5 > total - blank:
         return "the text looks like binary data"
     if total >= 40 and len(set(excerpt)) <= 2:

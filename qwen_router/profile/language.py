@@ -9,7 +9,9 @@ nothing about a language (code, LaTeX) are not removed: a text that is mostly th
 
 from __future__ import annotations
 
+import json
 import re
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,40 +36,38 @@ _COMMONEST = {"cyrillic": "ru", "arabic": "ar", "hebrew": "he", "devanagari": "h
 _OWNER = {chars.SCRIPT_CLASS[script]: language for script, language in _OWNED.items()}
 _LIKELY = {chars.SCRIPT_CLASS[script]: language for script, language in _COMMONEST.items()}
 _HAN, _HIRAGANA = chars.SCRIPT_CLASS["han"], chars.SCRIPT_CLASS["hiragana"]
-_ALIASES = {"iw": "he", "jw": "jv", "in": "id", "mo": "ro", "sh": "sr", "tl": "tl", "zh-hant": "zh", "ji": "yi", "nb": "no", "nn": "no"}
+_ALIASES = {
+    "iw": "he",
+    "jw": "jv",
+    "in": "id",
+    "mo": "ro",
+    "sh": "sr",
+    "tl": "tl",
+    "zh-hant": "zh",
+    "ji": "yi",
+    "nb": "no",
+    "nn": "no",
+}
 
-_NAMES: dict[str, str] = {
-    "en": "english|inglés|ingles|inglês|anglais|englisch|inglese|английск\\w*|英文|英语|英語|영어|الإنجليزية|अंग्रेज़ी|अंग्रेजी|tiếng anh|i̇ngilizce\\w*|ingilizce\\w*|bahasa inggris|angielski|engels|ภาษาอังกฤษ",
-    "fr": "french|francés|francês|français|französisch\\w*|francese|французск\\w*|法语|法文|フランス語|프랑스어|الفرنسية|फ़्रेंच|फ्रेंच|tiếng pháp|fransızca\\w*|bahasa prancis|francuski|frans",
-    "de": "german|alemán|alemão|allemand|deutsch\\w*|tedesco|немецк\\w*|德语|德文|ドイツ語|독일어|الألمانية|जर्मन|tiếng đức|almanca\\w*|bahasa jerman|niemiecki|duits",
-    "es": "spanish|español|espanhol|espagnol|spanisch\\w*|spagnolo|испанск\\w*|西班牙语|西班牙文|スペイン語|스페인어|الإسبانية|स्पेनिश|tiếng tây ban nha|i̇spanyolca\\w*|ispanyolca\\w*|bahasa spanyol|hiszpański|spaans",
-    "zh": "chinese|mandarin|chino|chinês|chinois|chinesisch\\w*|cinese|китайск\\w*|中文|汉语|漢語|中国語|중국어|الصينية|चीनी|tiếng trung|çince\\w*|bahasa mandarin|chiński|chinees",
-    "ja": "japanese|japonés|japonês|japonais|japanisch\\w*|giapponese|японск\\w*|日语|日文|日本語|일본어|اليابانية|जापानी|tiếng nhật|japonca\\w*|bahasa jepang|japoński|japans",
-    "ko": "korean|coreano|coréen|koreanisch\\w*|корейск\\w*|韩语|韩文|韓国語|한국어|الكورية|कोरियाई|tiếng hàn|korece\\w*|bahasa korea|koreański|koreaans",
-    "ru": "russian|ruso|russo|russe|russisch\\w*|русск\\w*|俄语|俄文|ロシア語|러시아어|الروسية|रूसी|tiếng nga|rusça\\w*|bahasa rusia|rosyjski",
-    "pt": "portuguese|portugués|português|portugais|portugiesisch\\w*|portoghese|португальск\\w*|葡萄牙语|ポルトガル語|포르투갈어|البرتغالية|tiếng bồ đào nha|portekizce\\w*",
-    "it": "italian|italiano|italien|italienisch\\w*|итальянск\\w*|意大利语|イタリア語|이탈리아어|الإيطالية|tiếng ý|i̇talyanca\\w*|italyanca\\w*|bahasa italia",
-    "ar": "arabic|árabe|arabe|arabisch\\w*|arabo|арабск\\w*|阿拉伯语|アラビア語|아랍어|العربية|अरबी|tiếng ả rập|arapça\\w*|bahasa arab",
-    "hi": "hindi|хинди|印地语|ヒンディー語|힌디어|الهندية|हिंदी|हिन्दी",
-    "vi": "vietnamese|vietnamita|vietnamien|vietnamesisch\\w*|越南语|ベトナム語|베트남어|tiếng việt|вьетнамск\\w*",
-    "th": "thai|泰语|タイ語|태국어|ภาษาไทย|tiếng thái",
-    "tr": "turkish|turco|turc|türkisch\\w*|турецк\\w*|土耳其语|トルコ語|터키어|التركية|türkçe\\w*",
-    "id": "indonesian|indonesio|indonesisch\\w*|印尼语|インドネシア語|인도네시아어|bahasa indonesia",
-    "nl": "dutch|néerlandais|holandés|niederländisch\\w*|荷兰语|オランダ語|nederlands",
-    "pl": "polish|polaco|polonais|polnisch\\w*|польск\\w*|波兰语|polski\\w*",
-    "uk": "ukrainian|украинск\\w*|українськ\\w*|乌克兰语", "el": "greek|griego|grec|griechisch\\w*|希腊语|ελληνικά", "he": "hebrew|hebreo|hébreu|希伯来语|עברית",
-    "fa": "persian|farsi|波斯语|فارسی", "sv": "swedish|瑞典语|svenska", "la": "latin|拉丁语", "sw": "swahili|斯瓦希里语|kiswahili",
-}  # fmt: skip
-_ASK = re.compile(
-    r"translat|traduc|tradu[iz]|übersetz|перевед|перевод|翻译|翻譯|译成|译为|訳し|翻訳|번역|ترجم|अनुवाद|dịch|çevir|terjemah|przetłumacz|vertaal|แปล"
-    r"|respond in|reply in|answer in|write in|responde en|réponds en|antworte auf|ответь на|用\w{2,4}(?:回答|写)|(?:で|로) ?(?:答え|대답)",
-    re.IGNORECASE,
+_ASKS = (
+    "translat", "traduc", "tradui", "traduz", "übersetz", "перевед", "перевод", "翻译", "翻譯", "译成", "译为", "訳し", "翻訳", "번역", "ترجم", "अनुवाद",
+    "dịch", "çevir", "terjemah", "przetłumacz", "vertaal", "แปล", "respond in", "reply in", "answer in", "write in", "responde en", "réponds en",
+    "antworte auf", "ответь на", "文回答", "语回答", "文写", "语写", "語で答", "어로 답", "how do you say", "怎么说", "comment dit", "wie sagt", "cómo se dice",
+    "come si dice", "как сказать",
+)  # fmt: skip
+"""What announces that a language named nearby is one to answer in; searched in lower case."""
+
+
+@cache
+def _language_names() -> re.Pattern[str]:
+    """The names of languages in many languages, a group each, read when the first ask names one."""
+    names: dict[str, list[str]] = json.loads((chars.DATA / "languages.json").read_text("utf-8"))
+    return re.compile("|".join(f"(?P<{code}>{'|'.join(known)})" for code, known in names.items()))
+
+
+_SOURCE_BEFORE = re.compile(
+    r"(?:\bfrom|\bdel?|\bdu|\baus dem|\bvom|\bс|\bdal|从|把(?:这)?|từ|\bdari)\s*(?:the\s|l')?$", re.IGNORECASE
 )
-_INTO = re.compile(
-    "|".join(f"(?P<{code}>{names})" for code, names in _NAMES.items()),
-    re.IGNORECASE,
-)
-_SOURCE_BEFORE = re.compile(r"(?:\bfrom|\bdel?|\bdu|\baus dem|\bvom|\bс|\bdal|从|把(?:这)?|từ|\bdari)\s*(?:the\s|l')?$", re.IGNORECASE)
 _SOURCE_AFTER = re.compile(r"\s?(?:から|에서|text|sentence|paragraph|句子|文本|段落)", re.IGNORECASE)
 
 
@@ -78,16 +78,16 @@ def language_of(text: str, by_class: NDArray[np.intp] | None = None) -> str:
     """
     if by_class is None:
         by_class = np.bincount(chars.classes_of(chars.points_of(text)), minlength=chars.CLASS_COUNT)
-    letters = int(by_class[chars.LATIN_LOWER : chars.FIRST_MARK].sum())
-    if letters < 2 and not by_class[_HAN:chars.LETTER_OTHER].any():
+    counts: list[int] = by_class.tolist()
+    letters = sum(counts[chars.LATIN_LOWER : chars.FIRST_MARK])
+    han, kana = counts[_HAN], counts[_HIRAGANA] + counts[_HIRAGANA + 1]
+    if letters < 2 and not han:
         return UNKNOWN
-    scripts = by_class[chars.FIRST_SCRIPT : chars.LETTER_OTHER]
-    biggest = chars.FIRST_SCRIPT + int(scripts.argmax())
-    kana = int(by_class[_HIRAGANA : _HIRAGANA + 2].sum())
-    if kana and kana * 8 >= int(by_class[_HAN]):
+    scripts = counts[chars.FIRST_SCRIPT : chars.LETTER_OTHER]
+    biggest = chars.FIRST_SCRIPT + scripts.index(max(scripts))
+    if kana and kana * 8 >= han:
         biggest = _HIRAGANA
-    han = int(by_class[_HAN])
-    own = int(by_class[biggest]) + (han if biggest in (_HIRAGANA, _HAN) else 0)  # a Han character says as much as two letters
+    own = counts[biggest] + (han if biggest in (_HIRAGANA, _HAN) else 0)  # a Han character says as much as two letters
     share = own / (letters + han)
     owner = "zh" if biggest == _HAN else _OWNER.get(biggest)
     if share > 0.7 and owner is not None:
@@ -98,7 +98,7 @@ def language_of(text: str, by_class: NDArray[np.intp] | None = None) -> str:
 
 
 def _detected(text: str, letters: int, owner: str | None, likely: str) -> str:
-    """Ask CLD2; `owner` is the language of a script that makes up a part of the text, `likely` what to say if CLD2 knows nothing."""
+    """Ask CLD2; `owner` has a script that makes up a part of the text, `likely` is what to say if CLD2 knows nothing."""
     import pycld2
 
     payload = text[:READ_CHARS].translate(_NOT_FOR_CLD2).encode("utf-8", "ignore")
@@ -109,28 +109,37 @@ def _detected(text: str, letters: int, owner: str | None, likely: str) -> str:
     codes = [(_ALIASES.get(code.lower(), code.split("-")[0]), percent) for _, code, percent, _ in found if code != "un"]
     if not codes:
         return "en" if likely == UNKNOWN and letters >= 12 and text.isascii() else likely
-    if letters >= MIXED_LETTERS and (owner not in (None, codes[0][0]) or (len(codes) > 1 and codes[1][1] >= MIXED_SHARE_PERCENT)):
+    second_percent = codes[1][1] if len(codes) > 1 else 0
+    if letters >= MIXED_LETTERS and (owner not in (None, codes[0][0]) or second_percent >= MIXED_SHARE_PERCENT):
         return MIXED
-    return codes[0][0]
+    return str(codes[0][0])
 
 
-_NOT_FOR_CLD2 = {i: " " for i in (*range(9), *range(11, 32), 127, 0xFEFF, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0xD800, 0xE000))}
+_NOT_FOR_CLD2 = dict.fromkeys(
+    (*range(9), *range(11, 32), 127, 0xFEFF, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0xD800, 0xE000)), " "
+)
 """CLD2 refuses control characters and surrogates; zero-width and direction marks split its words."""
 
 
 def output_languages(text: str, language: str) -> tuple[str, ...]:
     """The languages that the answer is asked in: those that a translation ask names as its targets, else the text's own."""
-    edges = text if len(text) <= 600 else text[:300] + "\n" + text[-300:]
-    ask = _ASK.search(edges)
+    edges = (text if len(text) <= 600 else f"{text[:300]}\n{text[-300:]}").lower()
+    ask = next((ask for ask in _ASKS if ask in edges), None)
     if ask is None:
         return (language,)
-    start, end = max(0, ask.start() - 60), ask.end() + 80
+    found = edges.index(ask)
     targets: list[str] = []
-    for name in _INTO.finditer(edges, start, min(end, len(edges))):
+    for name in _language_names().finditer(edges, max(0, found - 60), found + len(ask) + 80):
         code = name.lastgroup
         before, after = edges[max(0, name.start() - 12) : name.start()], edges[name.end() : name.end() + 10]
         named_inside_a_word = before[-1:].isascii() and before[-1:].isalpha()
-        if code is None or code in targets or named_inside_a_word or _SOURCE_BEFORE.search(before) or _SOURCE_AFTER.match(after):
+        if (
+            code is None
+            or code in targets
+            or named_inside_a_word
+            or _SOURCE_BEFORE.search(before)
+            or _SOURCE_AFTER.match(after)
+        ):
             continue
         targets.append(code)
     return tuple(targets) or (language,)

@@ -27,11 +27,12 @@ _HEADING = re.compile(r"^\s*# (?:AGENTS|CLAUDE|GEMINI)\.md[^\n]{0,200}\n", re.MU
 
 def strip_envelopes(text: str) -> str:
     """`text` without the blocks that an agent harness adds; the text itself when there are none."""
-    if "</" not in text and ".md" not in text:
+    if len(text) <= 2 * EDGE_CHARS:
+        return _stripped(text) if "</" in text else text
+    head, tail = text[:EDGE_CHARS], text[-EDGE_CHARS:]
+    if "</" not in head and "</" not in tail:
         return text
-    if len(text) > 2 * EDGE_CHARS:
-        return _stripped(text[:EDGE_CHARS]) + text[EDGE_CHARS:-EDGE_CHARS] + _stripped(text[-EDGE_CHARS:])
-    return _stripped(text)
+    return _stripped(head) + text[EDGE_CHARS:-EDGE_CHARS] + _stripped(tail)
 
 
 def _stripped(text: str) -> str:

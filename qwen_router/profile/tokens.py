@@ -51,7 +51,9 @@ def _group_table() -> NDArray[np.intp]:
 
 
 _GROUP = _group_table()
-_UNSPACED = frozenset(chars.SCRIPT_CLASS[name] for name in ("han", "hiragana", "katakana", "thai", "lao", "khmer", "myanmar", "tibetan"))
+_UNSPACED = frozenset(
+    chars.SCRIPT_CLASS[name] for name in ("han", "hiragana", "katakana", "thai", "lao", "khmer", "myanmar", "tibetan")
+)
 _IS_UNSPACED = np.array([i in _UNSPACED for i in range(256)])
 _FIRST_UNSPACED = min(_UNSPACED)
 
@@ -90,7 +92,7 @@ def token_features(points: Points, classes: Classes, vocabulary: NDArray[np.bool
     oov_letters = np.bincount(script, weights=lengths[unknown], minlength=high)[low:high]
     known_spaced = np.count_nonzero(known & spaced)
     known_pairs = _known_pairs(points, classes, vocabulary) if counts[_FIRST_UNSPACED : chars.LETTER_OTHER].any() else 0
-    plain = (known_spaced, np.count_nonzero(known) - known_spaced, known_pairs)
+    plain = np.array((known_spaced, np.count_nonzero(known) - known_spaced, known_pairs), dtype=np.float64)
     return np.concatenate((plain, pairs, counts, oov_words, oov_letters))
 
 
@@ -184,5 +186,6 @@ def request_tokens(request: Request) -> int:
     if request.tools:
         total += TOOLS_TOKENS
         for tool in request.tools:
-            total += TOKENS_PER_TOOL + estimate_tokens(f"{tool.name} {tool.description} {json.dumps(dict(tool.parameters), ensure_ascii=False, default=str)}")
+            parameters = json.dumps(dict(tool.parameters), ensure_ascii=False, default=str)
+            total += TOKENS_PER_TOOL + estimate_tokens(f"{tool.name} {tool.description} {parameters}")
     return total

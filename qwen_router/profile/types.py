@@ -13,9 +13,7 @@ from typing import Literal, get_args
 
 from qwen_router.request import Modality
 
-Domain = Literal[
-    "math", "code", "reasoning", "knowledge", "extraction", "writing", "chat", "translation", "tools"
-]
+Domain = Literal["math", "code", "reasoning", "knowledge", "extraction", "writing", "chat", "translation", "tools"]
 DOMAINS: tuple[Domain, ...] = get_args(Domain)
 
 

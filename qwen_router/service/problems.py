@@ -78,6 +78,7 @@ def expected_only(error: Exception) -> RouterError:
     if isinstance(error, RouterError):
         return error
     frames = traceback.extract_tb(error.__traceback__)
-    place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "an unknown place"
+    ours = [frame for frame in frames if "qwen_router" in frame.filename] or frames
+    place = f"{ours[-1].filename}:{ours[-1].lineno}" if ours else "an unknown place"
     logger.error("unexpected %s at %s", type(error).__name__, place)
     return Unexpected()
