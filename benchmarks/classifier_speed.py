@@ -15,6 +15,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -67,19 +68,22 @@ def main() -> None:
     load_ms, _ = median_ms(Classifier.load, repeats=9)
     peer = make_pipeline(TfidfVectorizer(), LogisticRegression(max_iter=200)).fit(texts, [row["domain"] for row in rows])
     figures = {"load_ms": load_ms}
-    for name, ask in (("qwen_router", inspect), ("sklearn_tfidf_lr", lambda text: peer.predict_proba([text]))):
-        by_text = [median_ms(lambda text=text, ask=ask: ask(text), repeats=max(5, options.repeats // 20)) for text in short]  # type: ignore[misc]
+    asks: dict[str, Callable[[str], object]] = {
+        "qwen_router": inspect,
+        "sklearn_tfidf_lr": lambda text: peer.predict_proba([text]),
+    }
+    batches: dict[str, Callable[[], object]] = {
+        "qwen_router": lambda: inspect_many(texts),
+        "sklearn_tfidf_lr": lambda: peer.predict_proba(texts),
+    }
+    for name, ask in asks.items():
+        by_text = [median_ms(partial(ask, text), repeats=max(5, options.repeats // 20)) for text in short]
         figures[f"{name}_500_chars_ms"] = statistics.median(wall for wall, _ in by_text)
         figures[f"{name}_500_chars_cpu_ms"] = statistics.median(cpu for _, cpu in by_text)
-        figures[f"{name}_32000_chars_ms"], figures[f"{name}_32000_chars_cpu_ms"] = median_ms(
-            lambda ask=ask: ask(long), repeats=options.repeats
-        )  # type: ignore[misc]
-    figures["qwen_router_batch_per_s"], figures["qwen_router_batch_per_cpu_s"] = rate(
-        lambda: inspect_many(texts), len(texts), repeats=5
-    )
-    figures["sklearn_tfidf_lr_batch_per_s"], figures["sklearn_tfidf_lr_batch_per_cpu_s"] = rate(
-        lambda: peer.predict_proba(texts), len(texts), repeats=5
-    )
+        wall_ms, cpu_ms = median_ms(partial(ask, long), repeats=options.repeats)
+        figures[f"{name}_32000_chars_ms"], figures[f"{name}_32000_chars_cpu_ms"] = wall_ms, cpu_ms
+        per_s, per_cpu_s = rate(batches[name], len(texts), repeats=5)
+        figures[f"{name}_batch_per_s"], figures[f"{name}_batch_per_cpu_s"] = per_s, per_cpu_s
     figures = {name: round(value, 3) for name, value in figures.items()}
     print(json.dumps(figures, indent=1))
     if options.out:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import platform
 import statistics
 import subprocess
@@ -34,7 +35,8 @@ PATH = "/v1/chat/completions"
 
 @dataclass(frozen=True)
 class Round:
-    """One measured round. `overhead_header_ms` is the median of x-qwen-router-overhead-ms, None for the upstream itself."""
+    """One measured round. `overhead_header_ms` is the median of x-qwen-router-overhead-ms; `server_cpu_ms` the processor
+    time that the asked process took for each request, which other load on the machine distorts less than the clock."""
 
     what: str
     streamed: bool
@@ -44,6 +46,7 @@ class Round:
     p50_ms: float
     p99_ms: float
     overhead_header_ms: float | None
+    server_cpu_ms: float
 
 
 # ── the upstream ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -108,9 +111,28 @@ def run_router(upstream: str) -> None:
     serve(Router(engines=[OpenAIEngine(upstream)]), port=0, on_ready=lambda url: print(url, flush=True))
 
 
+@dataclass(frozen=True)
+class Server:
+    """Another process of this script."""
+
+    url: str
+    pid: int
+
+    def cpu_s(self) -> float:
+        import psutil
+
+        times = psutil.Process(self.pid).cpu_times()
+        return float(times.user + times.system)
+
+    def memory_mib(self) -> float:
+        import psutil
+
+        return float(psutil.Process(self.pid).memory_info().rss) / 1024**2
+
+
 @contextmanager
-def process(*arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """This script in another role: its URL, and the process."""
+def process(*arguments: str) -> Iterator[Server]:
+    """This script in another role, once it has printed its URL."""
     command = [sys.executable, str(Path(__file__)), *arguments]
     started = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
@@ -118,7 +140,7 @@ def process(*arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
         url = started.stdout.readline().strip()
         if not url:
             raise SystemExit(f"{' '.join(arguments)} did not start")
-        yield url, started
+        yield Server(url, started.pid)
     finally:
         started.terminate()
         started.wait(timeout=20)
@@ -172,14 +194,16 @@ def _header(head: bytes, name: bytes) -> bytes | None:
     return rest.partition(b"\r\n")[0] if found else None
 
 
-async def measure(what: str, url: str, *, streamed: bool, connections: int, duration_s: float) -> Round:
+async def measure(what: str, server: Server, *, streamed: bool, connections: int, duration_s: float) -> Round:
     """Keep `connections` busy for `duration_s`, after ten unmeasured requests on each."""
+    url = server.url
     model = "auto" if what == "routed" else MODEL
     body = {"model": model, "stream": streamed, "messages": [{"role": "user", "content": QUESTION}]}
     opened = [Connection(url, body) for _ in range(connections)]
     await asyncio.gather(*(connection.open() for connection in opened))
     await asyncio.gather(*(_warm(connection) for connection in opened))
     took: list[tuple[float, float | None]] = []
+    cpu_s = server.cpu_s()
     started = time.perf_counter()
 
     async def busy(connection: Connection) -> None:
@@ -188,6 +212,7 @@ async def measure(what: str, url: str, *, streamed: bool, connections: int, dura
 
     await asyncio.gather(*(busy(connection) for connection in opened))
     elapsed_s = time.perf_counter() - started
+    cpu_s = server.cpu_s() - cpu_s
     await asyncio.gather(*(connection.close() for connection in opened))
     seconds = sorted(each for each, _ in took)
     own = [overhead for _, overhead in took if overhead is not None]
@@ -200,6 +225,7 @@ async def measure(what: str, url: str, *, streamed: bool, connections: int, dura
         p50_ms=round(statistics.median(seconds) * 1000, 3),
         p99_ms=round(seconds[int(len(seconds) * 0.99)] * 1000, 3),
         overhead_header_ms=round(statistics.median(own), 3) if own else None,
+        server_cpu_ms=round(cpu_s / len(took) * 1000, 3),
     )
 
 
@@ -212,50 +238,50 @@ async def _warm(connection: Connection) -> None:
 
 
 def summary(rounds: list[Round]) -> dict[str, Any]:
-    """Best round of each kind: what else runs on the machine only ever slows it."""
+    """The best round of each kind: what else runs on the machine only ever slows it."""
     result: dict[str, Any] = {}
     for streamed in (False, True):
-        key = "streamed" if streamed else "whole"
-        one = {
-            w: min(r.p50_ms for r in rounds if (r.what, r.streamed, r.connections) == (w, streamed, 1))
-            for w in ("direct", "routed", "named")
-        }
-        many = {
-            w: max(r.requests_per_s for r in rounds if (r.what, r.streamed) == (w, streamed) and r.connections > 1)
-            for w in ("direct", "routed", "named")
-        }
-        own = [r.overhead_header_ms for r in rounds if r.what == "routed" and r.streamed == streamed and r.connections == 1]
-        result[key] = {
-            "p50_ms": one,
-            "added_p50_ms": {w: round(one[w] - one["direct"], 3) for w in ("routed", "named")},
+        fast: dict[str, float] = {}
+        many: dict[str, float] = {}
+        cpu: dict[str, float] = {}
+        for what in ("direct", "routed", "named"):
+            alike = [r for r in rounds if (r.what, r.streamed) == (what, streamed)]
+            fast[what] = min(r.p50_ms for r in alike if r.connections == 1)
+            many[what] = max(r.requests_per_s for r in alike if r.connections > 1)
+            cpu[what] = min(r.server_cpu_ms for r in alike)
+        own = [r.overhead_header_ms for r in rounds if (r.what, r.streamed, r.connections) == ("routed", streamed, 1)]
+        result["streamed" if streamed else "whole"] = {
+            "p50_ms": fast,
+            "added_p50_ms": {what: round(fast[what] - fast["direct"], 3) for what in ("routed", "named")},
             "overhead_header_p50_ms": min(value for value in own if value is not None),
             "requests_per_s": many,
-            "share_of_direct": {w: round(many[w] / many["direct"], 4) for w in ("routed", "named")},
+            "share_of_direct": {what: round(many[what] / many["direct"], 4) for what in ("routed", "named")},
+            "server_cpu_ms": cpu,
         }
     return result
 
 
 def run(*, duration_s: float, connections: int, repeats: int) -> dict[str, Any]:
-    import psutil
-
     rounds: list[Round] = []
-    with (
-        process("--role", "upstream") as (upstream, _),
-        process("--role", "router", "--upstream", upstream) as (router, served),
-    ):
+    with process("--role", "upstream") as upstream, process("--role", "router", "--upstream", upstream.url) as router:
         for _ in range(repeats):
             for count in (1, connections):
                 for streamed in (False, True):
-                    for what, url in (("direct", upstream), ("routed", router), ("named", router)):
-                        one = measure(what, url, streamed=streamed, connections=count, duration_s=duration_s)
+                    for what, server in (("direct", upstream), ("routed", router), ("named", router)):
+                        one = measure(what, server, streamed=streamed, connections=count, duration_s=duration_s)
                         rounds.append(asyncio.run(one))
                         print(rounds[-1], file=sys.stderr)
-        memory_mib = psutil.Process(served.pid).memory_info().rss / 1024**2
+        memory_mib = router.memory_mib()
+    packages = ("starlette", "uvicorn", "orjson", "httpx")
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "machine": {"system": platform.platform(), "cores": psutil.cpu_count(), "processor": _processor()},
-        "versions": {name: version(name) for name in ("starlette", "uvicorn", "orjson", "httpx")}
-        | {"python": platform.python_version()},
+        "machine": {
+            "system": platform.platform(),
+            "cores": os.cpu_count(),
+            "processor": _processor(),
+            "load": os.getloadavg(),
+        },
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
         "summary": summary(rounds),
         "service_memory_mib": round(memory_mib, 1),
         "rounds": [asdict(r) for r in rounds],

@@ -211,7 +211,7 @@ class ChatQwenRouter(BaseChatModel):
         if method == "function_calling":
             return super().with_structured_output(schema, include_raw=include_raw, strict=strict, **kwargs)
         if method not in ("json_schema", "json_mode"):
-            raise UnknownName.among(method, ("json_schema", "function_calling", "json_mode"), kind="structured-output method")
+            raise UnknownName.among(method, ("json_schema", "function_calling", "json_mode"), kind="method")
         asked: dict[str, Any] = {"type": "json_object"}
         if method == "json_schema":
             wanted = convert_to_json_schema(schema, strict=strict)
@@ -386,7 +386,9 @@ def _last_chunk(reply: Reply) -> ChatGenerationChunk:
         "router": _about(reply),
     }
     return ChatGenerationChunk(
-        message=AIMessageChunk(content="", usage_metadata=_usage(reply.usage), response_metadata=metadata, chunk_position="last")
+        message=AIMessageChunk(
+            content="", usage_metadata=_usage(reply.usage), response_metadata=metadata, chunk_position="last"
+        )
     )
 
 

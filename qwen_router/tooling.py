@@ -1,8 +1,9 @@
 """Finds tools: one file a tool (or a few), each a LangChain `@tool` that says what it takes and what it gives.
 
-A file is imported by its path under a private module name, so a folder called `tools` never becomes an importable package.
-Folders that come first win: the working folder, the user's, the shipped one. A file of those folders that imports nothing of
-LangChain is not run at all: many projects keep scripts in a folder called tools. Nothing is imported until `load_tools` is called.
+A file is imported by its path under a private module name, so a folder called `tools` never becomes an importable
+package. Folders that come first win: the working folder, the user's, the shipped one. A file that imports nothing of
+LangChain is not run at all: many projects keep scripts in a folder called tools. Nothing is imported until `load_tools`
+is called.
 
     python -c "from qwen_router.tooling import load_tools; print(sorted(load_tools()))"
 """
@@ -32,7 +33,7 @@ _IMPORTS_LANGCHAIN = re.compile(r"^\s*(?:from|import)\s+langchain", re.MULTILINE
 
 @dataclass(frozen=True, slots=True)
 class ToolSignature:
-    """What a tool takes and gives, in the kinds that a chain of tools joins on: `number`, `unit`, `expression`, `text`, ..."""
+    """What a tool takes and gives, in the kinds that chains of tools join on: `number`, `unit`, `text`, ..."""
 
     name: str
     inputs: Mapping[str, str]
@@ -83,7 +84,9 @@ def _tools_of(folder: Path) -> dict[str, BaseTool]:
             continue
         for tool in _tools_in(file):
             if tool.name in tools:
-                raise InvalidTool(f"{origin[tool.name]} and {file} both define the tool {tool.name!r}", fix="rename one of them")
+                raise InvalidTool(
+                    f"{origin[tool.name]} and {file} both define the tool {tool.name!r}", fix="rename one of them"
+                )
             tools[tool.name], origin[tool.name] = tool, file
     return tools
 
@@ -92,7 +95,7 @@ def _is_tool_file(file: Path) -> bool:
     try:
         return _IMPORTS_LANGCHAIN.search(file.read_text(encoding="utf-8")) is not None
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidTool(f"cannot read the tool file {file}: {error}", fix="make it a readable UTF-8 file, or remove it") from error
+        raise InvalidTool(f"cannot read the tool file {file}: {error}", fix="save it as UTF-8, or remove it") from error
 
 
 def _tools_in(file: Path) -> tuple[BaseTool, ...]:
@@ -101,7 +104,7 @@ def _tools_in(file: Path) -> tuple[BaseTool, ...]:
     module = _module(file, file.stat().st_mtime_ns)
     tools = tuple(value for value in vars(module).values() if isinstance(value, BaseTool))
     if not tools:
-        raise InvalidTool(f"{file} defines no tool", fix="decorate a function with LangChain's @tool, or start its name with _")
+        raise InvalidTool(f"{file} defines no tool", fix="decorate a function with @tool, or start its name with _")
     for tool in tools:
         try:
             signature_of(tool)
@@ -129,7 +132,9 @@ def _module(file: Path, changed_ns: int) -> ModuleType:
         raise InvalidTool(f"{file} needs the package {package!r}", fix=f"pip install {package}") from error
     except (Exception, SystemExit) as error:  # a tool file may raise anything; its author gets the place
         del sys.modules[name]
-        raise InvalidTool(f"{file} failed: {type(error).__name__}: {error}{_line(error, file)}", fix="correct or remove it") from error
+        raise InvalidTool(
+            f"{file} failed: {type(error).__name__}: {error}{_line(error, file)}", fix="correct or remove it"
+        ) from error
     return module
 
 

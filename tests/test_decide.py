@@ -63,13 +63,23 @@ def test_every_candidate_gets_one_verdict_and_exactly_one_is_chosen() -> None:
     ],
 )
 def test_the_objective_trades_quality_for_speed_within_the_slack(slack: float, difficulty: float, expected: str) -> None:
-    policy = f"name: x\nobjective: {{quality_slack: {slack}}}"
+    policy = f"name: x\nobjective: {{quality_slack: {slack}, patience_s: null}}"
     chosen = decided(policy=policy, needs=profile(difficulty=difficulty)).chosen
     assert chosen is not None and chosen.build.model.id == f"made-up/{expected}"
 
 
+def test_patience_is_a_soft_limit_the_best_is_looked_for_within_it_and_nobody_is_refused() -> None:
+    def chosen(patience_s: float) -> str:
+        decision = decided(policy=f"name: x\nobjective: {{quality_slack: 0.0, patience_s: {patience_s}}}")
+        assert {v.cause for v in decision.verdicts()} == {"possible"} or "memory" in {v.cause for v in decision.verdicts()}
+        assert decision.chosen is not None
+        return decision.chosen.build.model.id
+
+    assert (chosen(10_000), chosen(0.001)) == ("made-up/large", "made-up/small")
+
+
 def test_a_doubt_uses_the_narrower_slack_and_so_a_better_model() -> None:
-    policy = "name: x\nobjective: {quality_slack: 1.0, unsure_quality_slack: 0.0}"
+    policy = "name: x\nobjective: {patience_s: null, quality_slack: 1.0, unsure_quality_slack: 0.0}"
     sure, unsure = decided(policy=policy).chosen, decided(policy=policy, needs=profile(abstained=True)).chosen
     assert sure is not None and unsure is not None
     assert (sure.build.model.id, unsure.build.model.id) == ("made-up/small", "made-up/large")

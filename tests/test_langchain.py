@@ -111,12 +111,19 @@ class TestStandardUnits(ChatModelUnitTests):
 def test_an_answer_keeps_text_and_reasoning_apart_as_standard_blocks(chat: ChatQwenRouter) -> None:
     message = chat.invoke("What is 12 + 30?")
     assert message.text == "It is 42."
-    assert message.content_blocks == [{"type": "reasoning", "reasoning": "12 + 30 = 42"}, {"type": "text", "text": "It is 42."}]
+    assert message.content_blocks == [
+        {"type": "reasoning", "reasoning": "12 + 30 = 42"},
+        {"type": "text", "text": "It is 42."},
+    ]
 
 
 def test_the_decision_travels_with_the_answer_as_plain_json(chat: ChatQwenRouter) -> None:
     metadata = chat.invoke("What is 12 + 30?").response_metadata
-    assert (metadata["model_name"], metadata["model_provider"], metadata["finish_reason"]) == ("Qwen/Qwen3-8B", "qwen-router", "stop")
+    assert (metadata["model_name"], metadata["model_provider"], metadata["finish_reason"]) == (
+        "Qwen/Qwen3-8B",
+        "qwen-router",
+        "stop",
+    )
     about = json.loads(json.dumps(metadata["router"]))
     assert about["model"] == "Qwen/Qwen3-8B" and about["thinking"]["enabled"] is True and about["policy"] == "balanced"
     assert about["served_by"]["name"] == "qwen3:8b" and about["reason"]
@@ -144,7 +151,11 @@ def test_a_stream_adds_up_to_what_invoke_says(engine: FakeEngine, chat: ChatQwen
     for chunk in chunks[1:]:
         whole += chunk
     said = chat.invoke("What is 12 + 30?")
-    assert (whole.content, whole.content_blocks, whole.usage_metadata) == (said.content, said.content_blocks, said.usage_metadata)
+    assert (whole.content, whole.content_blocks, whole.usage_metadata) == (
+        said.content,
+        said.content_blocks,
+        said.usage_metadata,
+    )
     assert whole.response_metadata["router"]["model"] == "Qwen/Qwen3-8B"
     assert [bool(chunk.additional_kwargs.get("reasoning_content")) for chunk in chunks[:2]] == [True, True]  # no dead air
 
@@ -223,7 +234,12 @@ def test_options_of_a_call_win_over_the_model(engine: FakeEngine) -> None:
     chat = chat_on(engine, thinking=False, max_tokens=77, stop=["END"])
     chat.invoke("hello", thinking=True, thinking_budget_tokens=256, max_tokens=99, stop=["NOW"])
     call = engine.calls[0]
-    assert (call.thinking.enabled, call.thinking.budget_tokens, call.max_answer_tokens, call.stop) == (True, 256, 99, ("NOW",))
+    assert (call.thinking.enabled, call.thinking.budget_tokens, call.max_answer_tokens, call.stop) == (
+        True,
+        256,
+        99,
+        ("NOW",),
+    )
 
 
 def test_a_pin_is_kept_and_auto_is_none() -> None:
@@ -304,7 +320,10 @@ def test_tool_calls_come_whole_invoked_and_streamed() -> None:
                 message = chunk if message is None else message + chunk
         else:
             message = chat.invoke("Weather?")
-        assert [(call["name"], call["args"]) for call in message.tool_calls] == [("weather", {"city": "Köln"}), ("weather", {"city": "北京"})]
+        assert [(call["name"], call["args"]) for call in message.tool_calls] == [
+            ("weather", {"city": "Köln"}),
+            ("weather", {"city": "北京"}),
+        ]
         assert message.tool_calls[0]["id"] == "call_1" and message.tool_calls[1]["id"].startswith("call_")
         assert message.response_metadata["finish_reason"] == "tool_calls"
         assert message.invalid_tool_calls == []
@@ -319,15 +338,25 @@ def test_a_tool_call_written_as_text_is_a_tool_call() -> None:
 
 def test_a_tool_loop_is_replayed_with_calls_results_and_reasoning(engine: FakeEngine) -> None:
     asked = AIMessage(
-        content=[{"type": "text", "text": "Let me look."}, {"type": "tool_use", "id": "1", "name": "weather", "input": {"city": "Rome"}}],
+        content=[
+            {"type": "text", "text": "Let me look."},
+            {"type": "tool_use", "id": "1", "name": "weather", "input": {"city": "Rome"}},
+        ],
         tool_calls=[{"id": "1", "name": "weather", "args": {"city": "Rome"}}],
         additional_kwargs={"reasoning_content": "I need the weather."},
     )
     result = ToolMessage([{"type": "text", "text": "It rains."}], tool_call_id="1", name="weather")
     chat_on(engine).bind_tools([weather]).invoke([SystemMessage("Be brief."), HumanMessage("Weather?"), asked, result])
     system, user, assistant, answered = engine.calls[0].messages
-    assert (system.role, user.text, assistant.text, assistant.reasoning) == ("system", "Weather?", "Let me look.", "I need the weather.")
-    assert [(call.id, call.name, dict(call.arguments)) for call in assistant.tool_calls] == [("1", "weather", {"city": "Rome"})]
+    assert (system.role, user.text, assistant.text, assistant.reasoning) == (
+        "system",
+        "Weather?",
+        "Let me look.",
+        "I need the weather.",
+    )
+    assert [(call.id, call.name, dict(call.arguments)) for call in assistant.tool_calls] == [
+        ("1", "weather", {"city": "Rome"})
+    ]
     assert (answered.role, answered.text, answered.tool_call_id) == ("tool", "It rains.", "1")
 
 
@@ -340,7 +369,9 @@ def test_an_image_is_passed_on_and_refused_by_a_model_without_eyes(chat: ChatQwe
 @pytest.mark.parametrize("method", ["json_schema", "json_mode"])
 def test_structured_output_asks_for_json_and_parses_it(method: Any) -> None:
     engine = fake('{"left": 12, "right": 30}')
-    assert chat_on(engine, thinking=False).with_structured_output(Sum, method=method).invoke("12 + 30") == Sum(left=12, right=30)
+    assert chat_on(engine, thinking=False).with_structured_output(Sum, method=method).invoke("12 + 30") == Sum(
+        left=12, right=30
+    )
     asked = engine.calls[0].response_format
     assert asked is not None
     assert asked == {} if method == "json_mode" else set(asked["properties"]) == {"left", "right"}
@@ -422,7 +453,9 @@ def test_a_model_survives_serialisation_without_its_key_or_router() -> None:
     chat = ChatQwenRouter(policy="fast", thinking=True, stop=["END"], api_key="hush-hush", router=router_on(fake()))  # type: ignore[arg-type]
     stored = dumpd(chat)
     assert "hush" not in json.dumps(stored) and "router" not in stored["kwargs"]
-    again = revive(stored, valid_namespaces=["qwen_router"], allowed_objects=[ChatQwenRouter], secrets_map={"QWEN_ROUTER_API_KEY": "k"})
+    again = revive(
+        stored, valid_namespaces=["qwen_router"], allowed_objects=[ChatQwenRouter], secrets_map={"QWEN_ROUTER_API_KEY": "k"}
+    )
     assert (again.policy, again.thinking, again.stop, again.router) == ("fast", True, ["END"], None)
 
 

@@ -72,7 +72,11 @@ def _kernel(folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("JUPYTER_PATH", str(folder / "share"))
     home = folder / "share" / "kernels" / "this_python"
     home.mkdir(parents=True)
-    spec = {"argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"], "display_name": "this", "language": "python"}
+    spec = {
+        "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        "display_name": "this",
+        "language": "python",
+    }
     (home / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
     assert "this_python" in KernelSpecManager().find_kernel_specs()
     return "this_python"

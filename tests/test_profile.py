@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qwen_router.errors import CatalogError
 from qwen_router.media import Attachment
 from qwen_router.profile import DOMAINS, inspect, inspect_many, profile_line
 from qwen_router.profile.classifier import Classifier, default_classifier
@@ -214,7 +215,8 @@ def test_the_same_text_gets_the_same_profile() -> None:
 def test_a_classify_line_has_the_promised_fields_in_order() -> None:
     line = profile_line(inspect("Is 91 prime?"))
     assert [*line][:11] == [
-        "domain", "domains", "depth", "difficulty", "language", "output_languages", "modalities", "confidence", "abstained", "input_tokens",
+        "domain", "domains", "depth", "difficulty", "language", "output_languages", "modalities", "confidence",
+        "abstained", "input_tokens",
         "elapsed_us",
     ]  # fmt: skip
     assert json.loads(json.dumps(line)) == line
@@ -222,7 +224,7 @@ def test_a_classify_line_has_the_promised_fields_in_order() -> None:
 
 def test_weights_for_other_features_are_refused(tmp_path: Path) -> None:
     (tmp_path / "classifier.json").write_text(json.dumps({"bucket_bits": 3, "form": []}))
-    with pytest.raises(ValueError, match="trained for other features"):
+    with pytest.raises(CatalogError, match="trained for other features"):
         Classifier.load(tmp_path)
 
 

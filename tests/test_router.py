@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,13 @@ from qwen_router.engines.base import Call, Done, Event, Reasoning, Text
 from qwen_router.engines.fake import FakeEngine
 from qwen_router.errors import EngineUnreachable, InvalidRequest, NoModelFits, UnknownName
 from qwen_router.hardware.machine import ServedBuild
+from qwen_router.policy import Policy
 from qwen_router.request import Request, Wishes
 from qwen_router.router import Router
 from qwen_router.settings import Settings
 from tests.worlds import machine
 
+BEST = Policy.from_yaml("name: best\nobjective: {quality_slack: 0}")
 DOWN = EngineUnreachable("nobody answers", fix="start it", engine="fake", endpoint="a")
 
 
@@ -86,7 +87,7 @@ def test_thinking_is_never_greedy_and_the_raised_temperature_is_reported() -> No
 def test_a_failing_engine_hands_over_to_the_fallback_before_the_first_byte() -> None:
     down = FakeEngine(models=[served("Qwen/Qwen3-8B", endpoint="a")], fail=DOWN, endpoint="a")
     up = FakeEngine(["from the other"], models=[served("Qwen/Qwen3-4B", endpoint="b")], endpoint="b")
-    reply = router(down, up).ask({"messages": ["Prove Fermat's little theorem."]}, policy="quality")
+    reply = router(down, up).ask({"messages": ["Prove Fermat's little theorem."]}, policy=BEST)
     assert reply.decision.chosen is not None and reply.decision.chosen.build.endpoint == "a"
     assert (reply.answer, reply.served_by.build.endpoint) == ("from the other", "b")
     assert len(reply.failed_attempts) == 1 and "nobody answers" in reply.failed_attempts[0]
@@ -95,18 +96,13 @@ def test_a_failing_engine_hands_over_to_the_fallback_before_the_first_byte() -> 
 def test_after_the_first_byte_an_error_is_the_callers_and_nothing_is_said_twice() -> None:
     breaking = FakeEngine(["a long enough answer"], models=[served("Qwen/Qwen3-8B", endpoint="a")], fail=DOWN, fail_after=2, endpoint="a", chunk_chars=4)
     up = FakeEngine(["never said"], models=[served("Qwen/Qwen3-4B", endpoint="b")], endpoint="b")
-    stream = router(breaking, up).stream({"messages": ["Prove it."], "model": None}, policy="quality")
+    stream = router(breaking, up).stream({"messages": ["Prove it."], "think": False}, policy=BEST)
     heard: list[Event] = []
     with pytest.raises(EngineUnreachable):
-        heard.extend(iter_into(stream, heard))
+        for event in stream:
+            heard.append(event)
     assert heard and not any("never said" in e.text for e in heard if isinstance(e, Text))
     assert up.calls == []
-
-
-def iter_into(stream: Any, heard: list[Event]) -> Iterator[Event]:
-    for event in stream:
-        heard.append(event)
-    return iter(())
 
 
 def test_when_every_attempt_fails_the_last_error_is_raised() -> None:

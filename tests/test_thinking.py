@@ -277,6 +277,12 @@ def test_an_always_thinking_model_that_closes_no_tag_gave_an_answer() -> None:
     assert [v.kind for v in got[3].violations] == ["answer_in_reasoning", "silent_though_on"]
 
 
+@pytest.mark.parametrize("chunks", [["\n\n  It is 4."], list("\n\n  It is 4.")], ids=["whole", "by-character"])
+def test_blank_lines_before_an_answer_are_dropped_and_its_indentation_stays(chunks: list[str]) -> None:
+    """`transformers serve` sends them behind the reasoning field."""
+    assert outcome(chunks, call_of(think=False), field=False)[1] == "  It is 4."
+
+
 def test_a_total_is_split_by_estimate_and_says_so() -> None:
     assembler = ReplyAssembler(call_of())
     events = [

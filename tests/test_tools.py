@@ -193,7 +193,9 @@ def test_a_sum_of_two_thousand_terms_is_no_attack() -> None:
 
 NUMBERS = st.integers(-(10**6), 10**6).map(lambda n: f"({n})") | st.decimals(-1000, 1000, places=3).map(lambda d: f"({d:f})")
 EXPRESSIONS = st.recursive(
-    NUMBERS, lambda inner: st.tuples(inner, st.sampled_from("+-*/"), inner).map(lambda t: f"({t[0]} {t[1]} {t[2]})"), max_leaves=12
+    NUMBERS,
+    lambda inner: st.tuples(inner, st.sampled_from("+-*/"), inner).map(lambda t: f"({t[0]} {t[1]} {t[2]})"),
+    max_leaves=12,
 )
 
 
@@ -334,7 +336,9 @@ def test_a_model_sees_the_names_and_arguments_that_the_demo_model_was_taught() -
         pytest.param("calculator", {"expression": "12 * 13"}, "156", "success", id="a-number"),
         pytest.param("calculator", {"expression": "1/0"}, "division by zero has no result", "error", id="an-error-is-text"),
         pytest.param("calculator", {"question": "1+1"}, None, "error", id="wrong-argument"),
-        pytest.param("convert_units", {"value": "5", "from_unit": "km", "to_unit": "m"}, "5000", "success", id="a-number-as-text"),
+        pytest.param(
+            "convert_units", {"value": "5", "from_unit": "km", "to_unit": "m"}, "5000", "success", id="a-number-as-text"
+        ),
         pytest.param("convert_units", {"value": "five", "from_unit": "km", "to_unit": "m"}, None, "error", id="no-number"),
         pytest.param("convert_units", {"value": math.inf, "from_unit": "km", "to_unit": "m"}, None, "error", id="infinity"),
     ],
@@ -400,10 +404,22 @@ def test_scripts_in_a_folder_called_tools_are_not_run(tmp_path: Path) -> None:
     [
         pytest.param("import langchain_core\nx = 1/0", r"bad\.py failed: ZeroDivisionError.*\(line 2\)", id="raises"),
         pytest.param("import langchain_core\ndef (", r"bad\.py failed: SyntaxError.*\(line 2\)", id="syntax"),
-        pytest.param("import langchain_core, no_such_package_here", r"bad\.py needs the package 'no_such_package_here'", id="needs-a-package"),
+        pytest.param(
+            "import langchain_core, no_such_package_here",
+            r"bad\.py needs the package 'no_such_package_here'",
+            id="needs-a-package",
+        ),
         pytest.param("import langchain_core", r"bad\.py defines no tool", id="no-tool"),
-        pytest.param(GOOD.format(name="echo", docs="x").rpartition("\necho")[0], r"bad\.py: the tool 'echo' does not say", id="no-types"),
-        pytest.param(GOOD.format(name="echo", docs="x").replace('"text": "t', '"txt": "t'), r"takes \['text'\] but declares \['txt'\]", id="wrong-types"),
+        pytest.param(
+            GOOD.format(name="echo", docs="x").rpartition("\necho")[0],
+            r"bad\.py: the tool 'echo' does not say",
+            id="no-types",
+        ),
+        pytest.param(
+            GOOD.format(name="echo", docs="x").replace('"text": "t', '"txt": "t'),
+            r"takes \['text'\] but declares \['txt'\]",
+            id="wrong-types",
+        ),
         pytest.param("import langchain_core\nraise SystemExit", r"bad\.py failed: SystemExit", id="exits"),
     ],
 )
@@ -442,14 +458,18 @@ except MissingExtra as error:
     print(error)
 """
     for package in ("langchain_core", "simpleeval"):
-        done = subprocess.run([sys.executable, "-c", program, package], capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", program, package], capture_output=True, text=True, timeout=120, check=False
+        )
         assert done.stderr == ""
         assert 'pip install "qwen-router[tools]"' in done.stdout
 
 
 def test_importing_the_loader_imports_no_langchain() -> None:
     program = "import sys, qwen_router.tooling; print(json.dumps([m for m in sys.modules if m.startswith('langchain')]))"
-    done = subprocess.run([sys.executable, "-c", "import json\n" + program], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", "import json\n" + program], capture_output=True, text=True, timeout=60, check=True
+    )
     assert json.loads(done.stdout) == []
 
 

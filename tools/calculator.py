@@ -5,7 +5,7 @@ floating point. The text is cut into numbers, names and signs first and everythi
 type (3 × 4, 2^10, 15% of 80, 1,234.5) reads as they meant it; simpleeval then walks a tree of five node types. Limits
 stop what would take long. Equations and symbols are not solved here.
 
-    python -c "from qwen_router.tooling import load_tools; print(load_tools()['calculator'].invoke({'expression': '0.1 + 0.2'}))"
+    python -c "from qwen_router.tooling import load_tools as t; print(t()['calculator'].invoke({'expression': '0.1 + 0.2'}))"
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 
 from langchain_core.tools import ToolException, tool
 from pydantic import BaseModel, Field
-from simpleeval import InvalidExpression, SimpleEval
+from simpleeval import InvalidExpression, SimpleEval  # type: ignore[import-untyped]
 
 Number = int | Fraction | float
 
@@ -61,7 +61,7 @@ class CalculationError(ToolException):
 
 
 def _normalised(text: str) -> str:
-    """The expression in ASCII with `**`, explicit products and `/100`. Raises `CalculationError` at the first strange sign."""
+    """The expression in ASCII, with `**`, explicit products and `/100`. Raises `CalculationError` at a strange sign."""
     if len(text) > MAX_CHARS:
         raise CalculationError(f"the expression has {len(text):,} characters, more than {MAX_CHARS:,}: split it")
     text = re.sub(r"[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda m: f"**({m[0].translate(_SUPERSCRIPTS)})", text.translate(_SIGNS))
@@ -236,7 +236,7 @@ def _angle(function: Callable[[float], float]) -> Callable[[Number], Number]:
 
     def rounded(angle: Number) -> Number:
         value = function(float(angle))
-        return round(value, 15) if abs(angle) > 1e-6 and abs(value) <= 1 else value
+        return round(value, 15) if abs(float(angle)) > 1e-6 and abs(value) <= 1 else value
 
     return rounded
 
@@ -268,7 +268,8 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "sinh": math.sinh, "cosh": math.cosh, "tanh": math.tanh, "degrees": math.degrees, "radians": math.radians,
     "hypot": lambda *xs: _root(_sum(*(x * x for x in xs)), 2), "min": lambda *xs: min(xs), "max": lambda *xs: max(xs),
     "sum": _sum, "mean": lambda *xs: _divide(_sum(*xs), len(xs)), "avg": lambda *xs: _divide(_sum(*xs), len(xs)),
-    "gcd": lambda *xs: math.gcd(*(_whole(x, "gcd") for x in xs)), "lcm": lambda *xs: math.lcm(*(_whole(x, "lcm") for x in xs)),
+    "gcd": lambda *xs: math.gcd(*(_whole(x, "gcd") for x in xs)),
+    "lcm": lambda *xs: math.lcm(*(_whole(x, "lcm") for x in xs)),
     "factorial": _wholes(math.factorial, "factorial", MAX_FACTORIAL),
     "comb": _wholes(math.comb, "comb", 10_000), "perm": _wholes(math.perm, "perm", 10_000),
 }  # fmt: skip
@@ -304,7 +305,7 @@ class _Exact(SimpleEval):  # type: ignore[misc]
             return int(text, 16)
         _, _, exponent = text.lower().partition("e")
         if exponent and abs(int(exponent)) > MAX_EXPONENT_DIGITS:
-            raise CalculationError(f"{text!r} is too large or too small: the exponent may have {MAX_EXPONENT_DIGITS} at most")
+            raise CalculationError(f"{text!r} is too large or too small: exponents go to {MAX_EXPONENT_DIGITS}")
         return Fraction(text)
 
     def _chain(self, node: ast.BinOp) -> Number:
@@ -349,7 +350,8 @@ def calculate(expression: str) -> int | float:
     except (RecursionError, MemoryError):
         raise CalculationError("the expression is nested too deep: split it") from None
     except InvalidExpression:
-        raise CalculationError(f"{_start(expression)} is not one expression: decimals take a point, arguments brackets") from None
+        hint = "decimals take a point, arguments take brackets"
+        raise CalculationError(f"{_start(expression)} is not one expression: {hint}") from None
     except TypeError:
         raise CalculationError(f"a function in {_start(expression)} got the wrong number or kind of arguments") from None
     except ValueError as error:

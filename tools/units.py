@@ -24,13 +24,15 @@ SIGNIFICANT_DIGITS = 12
 """Of a result: conversions multiply a few doubles, and more digits would show their rounding."""
 
 _ALIASES = {
-    "℃": "degC", "°c": "degC", "degree celsius": "degC", "degrees celsius": "degC", "centigrade": "degC", "摄氏度": "degC",
-    "℉": "degF", "°f": "degF", "degree fahrenheit": "degF", "degrees fahrenheit": "degF", "华氏度": "degF", "开尔文": "kelvin",
-    "°k": "kelvin", "degrees kelvin": "kelvin", "mpg": "mile/gallon", "公里": "km", "千米": "km", "米": "m", "分米": "dm",
-    "厘米": "cm", "毫米": "mm", "微米": "um", "英里": "mile", "英尺": "foot", "英寸": "inch", "码": "yard", "海里": "nautical_mile",
-    "吨": "metric_ton", "公斤": "kg", "千克": "kg", "克": "g", "毫克": "mg", "磅": "pound", "盎司": "ounce", "升": "liter",
-    "毫升": "mL", "加仑": "gallon", "平方米": "m**2", "平方公里": "km**2", "公顷": "hectare", "英亩": "acre", "立方米": "m**3",
-    "秒": "second", "分钟": "minute", "小时": "hour", "天": "day", "周": "week", "年": "year", "焦耳": "joule", "千瓦时": "kWh",
+    "℃": "degC", "°c": "degC", "degree celsius": "degC", "degrees celsius": "degC", "centigrade": "degC",
+    "摄氏度": "degC", "℉": "degF", "°f": "degF", "degree fahrenheit": "degF", "degrees fahrenheit": "degF",
+    "华氏度": "degF", "开尔文": "kelvin", "°k": "kelvin", "degrees kelvin": "kelvin", "mpg": "mile/gallon",
+    "公里": "km", "千米": "km", "米": "m", "分米": "dm", "厘米": "cm", "毫米": "mm", "微米": "um", "英里": "mile",
+    "英尺": "foot", "英寸": "inch", "码": "yard", "海里": "nautical_mile", "吨": "metric_ton", "公斤": "kg",
+    "千克": "kg", "克": "g", "毫克": "mg", "磅": "pound", "盎司": "ounce", "升": "liter", "毫升": "mL",
+    "加仑": "gallon", "平方米": "m**2", "平方公里": "km**2", "公顷": "hectare", "英亩": "acre", "立方米": "m**3",
+    "秒": "second", "分钟": "minute", "小时": "hour", "天": "day", "周": "week", "年": "year", "焦耳": "joule",
+    "千瓦时": "kWh",
 }  # fmt: skip
 _TEMPERATURES = {"c": "degC", "f": "degF", "k": "kelvin"}
 _CURRENCIES = frozenset("usd eur gbp jpy cny rmb inr krw chf dollar dollars euro euros yen yuan 元 人民币 $ € £ ¥".split())
@@ -73,7 +75,8 @@ def _unit(text: str) -> Any:
     plain = _spelled(written)
     if _NOT_A_UNIT.search(plain):
         raise ConversionError(f"{written!r} is no unit: write a name or a symbol such as km, m/s or m^2")
-    for attempt in dict.fromkeys((plain, plain.replace(" ", "_"), plain.lower(), plain.lower().replace(" ", "_"), plain.rstrip("s"))):
+    joined = plain.replace(" ", "_")
+    for attempt in dict.fromkeys((plain, joined, plain.lower(), joined.lower(), plain.rstrip("s"))):
         unit = _parsed(attempt)
         if unit is not None:
             return unit
@@ -136,7 +139,7 @@ def convert(value: float, from_unit: str, to_unit: str) -> int | float:
         result = float(quantity.to(target).magnitude)
     except DimensionalityError:
         raise ConversionError(
-            f"{from_unit!r} measures {_measured(source)} and {to_unit!r} measures {_measured(target)}: there is no conversion"
+            f"{from_unit!r} measures {_measured(source)} and {to_unit!r} measures {_measured(target)}: no conversion exists"
         ) from None
     except PintError as error:
         raise ConversionError(f"cannot convert {from_unit!r} to {to_unit!r}: {str(error).splitlines()[0]}") from None

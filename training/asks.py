@@ -45,6 +45,8 @@ _DEPTH: dict[str, float | None] = {
 }
 """Depth of a generated ask: a prior for its kind, in keeping with the constants of the shared sources."""
 _OPTION_SHARE = {"math": 0.3, "knowledge": 0.15, "reasoning": 0.15}
+_DEDUCTIONS = 0.3
+"""Share of reasoning asks that are chains of premises, without template."""
 _SLOT = re.compile(r"\{(\w+)\}")
 _POLITE = (
     "Please help me: {}",
@@ -75,6 +77,15 @@ def _fill(template: str, rng: random.Random) -> str:
     for _ in range(3):  # facts and stories hold words of their own
         template = _SLOT.sub(lambda slot: values.get(slot[1], slot[0]), template)
     return template
+
+
+def _deduction(rng: random.Random) -> str:
+    """Three to eight premises in random order and a question about what follows; whether it has an answer does not matter here."""
+    rules = rng.sample(_WORDS["rule"], rng.randint(3, 8))
+    joint = rng.choice(("\n", "\n", " "))
+    given, judge = rng.choice(_WORDS["given"]), rng.choice(_WORDS["judge"])
+    facts = joint.join(_fill(rule, rng) for rule in rules)
+    return f"{given}{facts}{rng.choice((joint, chr(10)))}{_fill(judge, rng)}"
 
 
 def _with_options(text: str, domain: str, rng: random.Random) -> str:
@@ -118,6 +129,8 @@ def _maker(domain: str, rng: random.Random) -> Callable[[], Ask]:
     bank = _BANKS[domain]
 
     def make() -> Ask:
+        if domain == "reasoning" and rng.random() < _DEDUCTIONS:
+            return Ask(_deduction(rng), domain, "en", _DEPTH[domain])
         language = rng.choice(["en", "en", *bank])
         text = _varied(_fill(rng.choice(bank[language]), rng), language, rng)
         if rng.random() < _OPTION_SHARE.get(domain, 0.0):

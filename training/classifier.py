@@ -1,11 +1,11 @@
 """Train the profile classifier: domain, depth and difficulty, from the shared requests, outcomes and generated asks.
 
 Writes `qwen_router/profile/data/classifier.npz` and `classifier.json` (thresholds and figures as data), and the figures
-into docs/profile.md between its markers. Everything is drawn from one seed. Features come from `qwen_router.profile.features`,
-the same code that serves. `--evaluate` trains once per source without it (leave one source out): that sets the
+into docs/profile.md between its markers. Everything is drawn from one seed. Features come from the code that serves them.
+`--evaluate` trains once per source without it (leave one source out): that sets the
 temperature and the abstain threshold; without it those of the last run are kept.
 
-    python training/classifier.py --requests ../shared/data/requests.jsonl.gz --outcomes ../shared/data/outcomes.jsonl.gz --evaluate
+    python training/classifier.py --requests requests.jsonl.gz --outcomes outcomes.jsonl.gz --evaluate
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ from qwen_router.profile.types import DOMAINS  # noqa: E402
 from training.asks import OTHER_TOOLS, generate  # noqa: E402
 from training.report import evaluation, write_figures  # noqa: E402
 
-GENERATED = 9_000
+_NAMES: list[str] = [*DOMAINS]
+GENERATED = 12_000
 OUTPUTS = len(DOMAINS) + 2
 HIDDEN = 32
 EPOCHS = 6
@@ -69,8 +70,10 @@ MMLU_MATH = {
     "high_school_statistics",
 }
 MMLU_UNCLEAR = {
-    "college_physics", "high_school_physics", "conceptual_physics", "econometrics", "formal_logic", "logical_fallacies", "high_school_chemistry",
-    "college_chemistry", "professional_accounting", "college_computer_science", "high_school_computer_science", "machine_learning",
+    "college_physics", "high_school_physics", "conceptual_physics", "econometrics", "formal_logic", "logical_fallacies",
+    "high_school_chemistry",
+    "college_chemistry", "professional_accounting", "college_computer_science", "high_school_computer_science",
+    "machine_learning",
     "computer_security", "electrical_engineering", "astronomy", "moral_scenarios",
 }  # fmt: skip
 
@@ -217,7 +220,7 @@ class Targets:
 
     @classmethod
     def of(cls, rows: Sequence[Row]) -> Targets:
-        labels = np.array([-1 if row.domain is None else [*DOMAINS].index(row.domain) for row in rows], dtype=np.int64)
+        labels = np.array([-1 if row.domain is None else _NAMES.index(row.domain) for row in rows], dtype=np.int64)
         numbers = np.array([[np.nan if v is None else v for v in (row.depth, row.fails)] for row in rows], dtype=np.float32)
         return cls(labels, numbers[:, 0], numbers[:, 1], weighted(rows))
 
@@ -237,7 +240,8 @@ def train(rows: Sequence[Row], features: Sequence[Features], *, seed: int, epoch
             ngrams = examples.batch(chosen, rng)
             leaf = torch.from_numpy(ngrams @ net.table).requires_grad_()
             optimizer.zero_grad()
-            loss_of(leaf + net.form_part(torch.from_numpy(examples.form[chosen])), targets, chosen).backward()
+            loss = loss_of(leaf + net.form_part(torch.from_numpy(examples.form[chosen])), targets, chosen)
+            torch.autograd.backward(loss)
             step += 1
             fade = 1 - step / (steps + 1)
             optimizer.param_groups[0]["lr"] = LEARNING_RATE / 3 * fade

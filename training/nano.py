@@ -23,9 +23,9 @@ from typing import Any
 
 import torch
 from torch import multiprocessing
-from transformers import PreTrainedTokenizerBase, Qwen3Config, Qwen3ForCausalLM
+from transformers import AutoTokenizer, PreTrainedTokenizerBase, Qwen3Config, Qwen3ForCausalLM
 
-from training.nano_examples import SAMPLE, Encoder, Example, batches, load_requests, train_tokenizer
+from training.nano_examples import PHASES, SAMPLE, Encoder, Example, batches, load_requests, train_tokenizer
 from training.nano_gguf import write_gguf
 from training.nano_muon import Muon
 
@@ -114,6 +114,8 @@ class Trained:
 class Plan:
     """What every worker needs to know. A run that ends by `steps`, not by `seconds`, repeats exactly."""
 
+    phase: str
+    start: Path | None
     seed: int
     steps: int
     seconds: float
@@ -157,7 +159,8 @@ def exchange(model: Qwen3ForCausalLM, shared: Shared, rank: int, count: int, tot
 def train(model: Qwen3ForCausalLM, data: Iterator[list[list[Example]]], plan: Plan, shared: Shared, *, rank: int) -> Trained:
     """Train one worker's replica until the plan's steps or seconds are over."""
     optimizers = make_optimizers(model)
-    full_rates = [optimizer.param_groups[0]["lr"] for optimizer in optimizers]
+    gentler = 1.0 if plan.start is None else 0.6
+    full_rates = [gentler * optimizer.param_groups[0]["lr"] for optimizer in optimizers]
     pad = model.config.pad_token_id or 0
     started, seen, step, recent = time.monotonic(), 0, 0, math.nan
     model.train()
@@ -193,10 +196,13 @@ def worker(rank: int, plan: Plan, shared: Shared, tokenizer: PreTrainedTokenizer
     torch.set_num_threads(1)
     torch.manual_seed(plan.seed)
     model = new_model(tokenizer, layers=plan.layers, width=plan.width, hidden=plan.hidden)
+    if plan.start is not None:
+        model.load_state_dict(Qwen3ForCausalLM.from_pretrained(plan.start, dtype=torch.float32).state_dict())
     data = batches(
         Encoder(tokenizer),
         load_requests(SAMPLE),
-        seed=plan.seed * 1000 + rank,
+        phase=plan.phase,
+        seed=plan.seed * 1000 + 100 * list(PHASES).index(plan.phase) + rank,
         tokens_per_batch=plan.tokens_per_step // plan.workers,
         parts=3,
     )
@@ -236,9 +242,12 @@ def put_in_place(made: Path, out: Path) -> None:
 
 
 def run(plan: Plan, out: Path) -> None:
-    """Make the tokenizer, let the workers train, put the files in place."""
+    """Make or load the tokenizer, let the workers train, put the files in place."""
     torch.set_num_threads(1)
-    tokenizer = train_tokenizer(plan.seed, load_requests(SAMPLE))
+    if plan.start is None:
+        tokenizer = train_tokenizer(plan.seed, load_requests(SAMPLE))
+    else:
+        tokenizer = AutoTokenizer.from_pretrained(plan.start)
     size = new_model(tokenizer, layers=plan.layers, width=plan.width, hidden=plan.hidden).num_parameters()
     print(f"{size:,} parameters, {len(tokenizer)} tokens", file=sys.stderr)
     shared = Shared(
@@ -257,8 +266,11 @@ def main() -> None:
     """Train and write the checkpoint."""
     parser = argparse.ArgumentParser(description="Train the demonstration checkpoint qwen3-nano.")
     parser.add_argument("--seed", type=int, default=3)
-    parser.add_argument("--minutes", type=float, default=39.0, help="finish within this time, at the cost of repeatability")
-    parser.add_argument("--steps", type=int, default=1300, help="training steps")
+    parser.add_argument("--phase", choices=("both", *PHASES), default="both", help="second: go on from what --out holds")
+    parser.add_argument("--steps", type=int, nargs=2, default=(750, 450), metavar=("FIRST", "SECOND"), help="of each phase")
+    parser.add_argument(
+        "--minutes", type=float, nargs=2, default=(25.0, 14.0), help="cut a phase short, and repeatability too"
+    )
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--width", type=int, default=192)
     parser.add_argument("--hidden", type=int, default=512)
@@ -266,17 +278,21 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, default=OUT)
     chosen = parser.parse_args()
-    plan = Plan(
-        seed=chosen.seed,
-        steps=chosen.steps,
-        seconds=chosen.minutes * 60,
-        tokens_per_step=chosen.tokens_per_step,
-        workers=chosen.workers,
-        layers=chosen.layers,
-        width=chosen.width,
-        hidden=chosen.hidden,
-    )
-    run(plan, chosen.out)
+    for phase, steps, minutes in zip(PHASES, chosen.steps, chosen.minutes, strict=True):
+        if chosen.phase in ("both", phase):
+            plan = Plan(
+                phase=phase,
+                start=None if phase == "first" else chosen.out,
+                seed=chosen.seed,
+                steps=steps,
+                seconds=minutes * 60,
+                tokens_per_step=chosen.tokens_per_step,
+                workers=chosen.workers,
+                layers=chosen.layers,
+                width=chosen.width,
+                hidden=chosen.hidden,
+            )
+            run(plan, chosen.out)
 
 
 if __name__ == "__main__":

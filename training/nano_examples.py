@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,25 +52,27 @@ def load_requests(path: Path) -> tuple[str, ...]:
     )
 
 
-def draw(rng: random.Random, requests: tuple[str, ...]) -> tasks.Conversation:
-    """One conversation of the mixture; two thirds of them are sums."""
-    form = rng.random()
-    if form < 0.68:
-        chosen = tasks.any_sum(rng)
-    elif form < 0.735:
-        chosen = tasks.difference(rng)
-    elif form < 0.76:
-        chosen = tasks.product(rng)
-    elif form < 0.80:
-        chosen = tasks.unit_question(rng)
-    elif form < 0.84:
-        chosen = tasks.greeting(rng)
-    elif form < 0.92:
-        chosen = tasks.refusal(rng, requests)
-    elif form < 0.99:
-        chosen = tool_tasks.tool_conversation(rng)
-    else:
-        chosen = tool_tasks.tools_not_needed(rng, requests)
+PHASES: dict[str, dict[str, float]] = {
+    "first": {"sum": 68, "difference": 5.5, "product": 2.5, "units": 4, "greeting": 4, "refusal": 8, "tool": 7, "spared": 1},
+    "second": {"sum": 42, "difference": 9, "product": 9, "units": 8, "greeting": 4, "refusal": 8, "tool": 16, "spared": 4},
+}
+"""How often each task is drawn. The first phase learns to copy, to add and to work in steps; the second broadens."""
+
+
+def draw(rng: random.Random, requests: tuple[str, ...], *, phase: str) -> tasks.Conversation:
+    """One conversation of the phase's mixture."""
+    shares = PHASES[phase]
+    makers: dict[str, Callable[[], tasks.Conversation]] = {
+        "sum": lambda: tasks.any_sum(rng),
+        "difference": lambda: tasks.difference(rng),
+        "product": lambda: tasks.product(rng),
+        "units": lambda: tasks.unit_question(rng),
+        "greeting": lambda: tasks.greeting(rng),
+        "refusal": lambda: tasks.refusal(rng, requests),
+        "tool": lambda: tool_tasks.tool_conversation(rng),
+        "spared": lambda: tool_tasks.tools_not_needed(rng, requests),
+    }
+    chosen = makers[rng.choices(list(shares), list(shares.values()))[0]]()
     return tasks.with_context(rng, chosen, lambda: rng.choice((tasks.any_sum, tasks.greeting))(rng))
 
 
@@ -82,7 +84,7 @@ def train_tokenizer(seed: int, requests: tuple[str, ...]) -> PreTrainedTokenizer
     rng = random.Random(seed)
     texts: list[str] = list(requests) + [tasks.IDENTITY_ZH, tasks.REFUSAL_ZH, EARLY_STOP] * 20
     for _ in range(6000):
-        conversation = draw(rng, requests)
+        conversation = draw(rng, requests, phase="first")
         texts += [tool_text(tool) for tool in conversation.tools]
         for message in conversation.messages:
             texts += [message["content"], message.get("reasoning_content", "")]
@@ -159,7 +161,9 @@ class Encoder:
     def encode(self, conversation: tasks.Conversation, rng: random.Random) -> Example:
         """Choose a mode and encode; the answers after the last question are learnt."""
         if conversation.cuttable:
-            mode = rng.choices(("on", "off", "cut"), (0.66, 0.10, 0.24))[0]
+            short = "\n" not in str(conversation.messages[-1]["reasoning_content"])
+            shares = (0.5, 0.35, 0.15) if short else (0.66, 0.10, 0.24)  # what takes one step can be known by heart
+            mode = rng.choices(("on", "off", "cut"), shares)[0]
         else:
             mode = rng.choices(("on", "off"), (0.6, 0.4))[0]
         thinking = mode != "off"
@@ -217,14 +221,14 @@ class Encoder:
 
 
 def batches(
-    encoder: Encoder, requests: tuple[str, ...], *, seed: int, tokens_per_batch: int, parts: int
+    encoder: Encoder, requests: tuple[str, ...], *, phase: str, seed: int, tokens_per_batch: int, parts: int
 ) -> Iterator[list[list[Example]]]:
     """Endless training steps; each is cut by length into `parts` so that little is padded."""
     rng = random.Random(seed)
     while True:
         drawn, total = [], 0
         while total < tokens_per_batch:
-            example = encoder.encode(draw(rng, requests), rng)
+            example = encoder.encode(draw(rng, requests, phase=phase), rng)
             drawn.append(example)
             total += len(example.ids)
         drawn.sort(key=lambda one: len(one.ids))
@@ -242,7 +246,7 @@ def main() -> None:
     requests = load_requests(SAMPLE)
     encoder, rng = Encoder(train_tokenizer(0, requests)), random.Random(0)
     for _ in range(8):
-        conversation = draw(rng, requests)
+        conversation = draw(rng, requests, phase="second")
         example = encoder.encode(conversation, rng)
         print(f"--- {conversation.kind}, {len(example.ids)} tokens\n{encoder.tokenizer.decode(list(example.ids))}")
 

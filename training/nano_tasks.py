@@ -118,6 +118,7 @@ def phrase_sum(rng: random.Random, terms: Sequence[int]) -> str:
     if form < 0.22:
         text = rng.choice(SUM_OF_LIST)
         joined = listed(words, last=rng.choice((" and ", " and ", ", and ", ", ")))
+        joined = joined.replace(",", "") if rng.random() < 0.1 else joined
     elif form < 0.34:
         return word_problem(rng, terms)
     else:
@@ -144,9 +145,9 @@ def sum_question(rng: random.Random, *, terms: int, held_out: bool = False) -> C
 def any_sum(rng: random.Random) -> Conversation:
     """Mostly two-digit terms; sometimes one-digit or three-digit ones."""
     kind = rng.random()
-    if kind < 0.82:
-        return sum_question(rng, terms=rng.choice((2, 3, 3, 4, 4, 5, 5, 6, 6, 6)))
-    low, high, most = (1, 99, 6) if kind < 0.92 else (1, 999, 3)
+    if kind < 0.78:
+        return sum_question(rng, terms=rng.choice((2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 6)))
+    low, high, most = (1, 9, 4) if kind < 0.83 else (1, 99, 6) if kind < 0.93 else (1, 999, 3)
     drawn = draw_terms(rng, rng.randint(2, most), low=low, high=high)
     return talk("sum", phrase_sum(rng, drawn), steps(drawn), ANSWER.format(sum(drawn)), cuttable=True)
 

@@ -29,14 +29,18 @@ CALCULATOR_WORDS = (
     "Evaluate an arithmetic expression.", "Calculate.", "A calculator.", "Work out an arithmetic expression exactly.",
     "Evaluates a mathematical expression and returns the result.", "Do arithmetic: + - * / and brackets.",
     "Compute the value of an arithmetic expression such as 2 + 3 * 4.", "Exact arithmetic on numbers.",
+    "Work out an arithmetic expression exactly, for example 12 * (3 + 4) or sqrt(2) / 3.",
 )  # fmt: skip
 CONVERT_WORDS = (
     "Convert a value from one unit to another.", "Convert units.", "Unit conversion.", "Convert between units of measure.",
     "Converts a quantity to another unit, such as km to m.", "Convert lengths, weights, times and temperatures.",
+    "Convert a value from one unit to another, for example 5 km to miles or 20 celsius to fahrenheit.",
 )  # fmt: skip
 ARGUMENT_WORDS = (
     "The expression, for example 12 * (3 + 4).", "What to work out.", "expression", "The number to convert.", "Unit",
     "Arithmetic expression.", "The unit to convert from.", "The unit to convert to.", "A unit such as km.", "The value.",
+    "Arithmetic expression, for example 12 * (3 + 4).", "The unit to convert from, such as km.",
+    "The unit to convert to, such as miles.",
 )  # fmt: skip
 MORE_WORDS = (
     "Use it whenever a question needs it.", "Numbers, brackets, + - * / and ** are understood; anything else is an error.",
@@ -113,8 +117,23 @@ SAID = {
 }
 
 
+def written_out(rng: random.Random) -> tuple[str, dict[str, Any], str, str]:
+    """As `calculation`, for what is copied as it stands: brackets, percentages, roots and powers."""
+    first, second, third = number(rng), number(rng), number(rng)
+    sign, other = rng.choice("+-*/"), rng.choice("+-*/")
+    asked = rng.choice((
+        f"({first} {sign} {second}) {other} {third}", f"{first} {other} ({second} {sign} {third})",
+        f"{first}% of {second}", f"sqrt({first})", f"{first} ** {second}", f"({first} {sign} {second})", f"{first}^2",
+    ))  # fmt: skip
+    shown = asked.replace(" ", "") if "of" not in asked and rng.random() < 0.4 else asked
+    result = short_number(float(number(rng)) * rng.choice((1.0, 1.0, 0.01, 1.7320508, 100.0)))
+    return rng.choice(SUM_OF_EXPRESSION[:-5]).format(shown), {"expression": asked}, result, ANSWER.format(result)
+
+
 def calculation(rng: random.Random) -> tuple[str, dict[str, Any], str, str]:
     """A question, the arguments of its call, the result, and the answer."""
+    if rng.random() < 0.2:
+        return written_out(rng)
     numbers, signs = expression(rng)
     asked = numbers[0] + "".join(f" {sign} {n}" for sign, n in zip(signs, numbers[1:], strict=True))
     if set(signs) == {"+"} and rng.random() < 0.35:
@@ -150,14 +169,15 @@ def short_number(value: float) -> str:
     return str(round(value)) if abs(value - round(value)) < 1e-9 else f"{value:.10g}"
 
 
-UNIT_WORDS = (
-    ("km", "m"), ("km", "miles"), ("miles", "km"), ("m", "feet"), ("feet", "m"), ("inches", "cm"), ("cm", "inches"),
-    ("kg", "pounds"), ("pounds", "kg"), ("kg", "g"), ("celsius", "fahrenheit"), ("fahrenheit", "celsius"), ("km/h", "m/s"),
-    ("liters", "gallons"), ("gallons", "liters"), ("hours", "minutes"), ("minutes", "seconds"), ("days", "hours"),
-    ("kilometers", "miles"), ("kilometres", "metres"), ("kilometers", "meters"), ("metres", "centimetres"), ("grams", "kg"),
-    ("ounces", "grams"), ("yards", "metres"), ("meters", "feet"), ("mm", "cm"), ("weeks", "days"), ("tonnes", "kg"),
-    ("litres", "millilitres"), ("mph", "km/h"), ("acres", "hectares"), ("GB", "MB"), ("joules", "calories"),
-    ("knots", "km/h"),
+UNIT_KINDS = (
+    ("km", "m", "miles", "feet", "inches", "cm", "mm", "kilometers", "kilometres", "meters", "metres", "centimetres",
+     "yards",      "mile", "foot", "inch", "centimeters", "nautical miles", "light years"),
+    ("kg", "pounds", "g", "grams", "ounces", "tonnes", "kilograms", "lb", "mg", "stone"),
+    ("celsius", "fahrenheit", "kelvin", "C", "F", "degC", "degF"),
+    ("liters", "gallons", "litres", "millilitres", "ml", "cups", "pints", "cubic meters"),
+    ("hours", "minutes", "seconds", "days", "weeks", "years", "milliseconds"),
+    ("km/h", "m/s", "mph", "knots"),
+    ("acres", "hectares", "square meters"), ("GB", "MB", "KB", "bytes"), ("joules", "calories", "kWh"),
 )  # fmt: skip
 CONVERT_ASKS = (
     "Convert {n} {a} to {b}.", "convert {n} {a} to {b}", "How many {b} are {n} {a}?", "What is {n} {a} in {b}?",
@@ -169,7 +189,7 @@ CONVERT_ASKS = (
 
 def conversion(rng: random.Random) -> tuple[str, dict[str, Any], str, str]:
     """As `calculation`, for units. The made-up result is only there to be read back."""
-    source, target = rng.choice(UNIT_WORDS)
+    source, target = rng.sample(rng.choice((*UNIT_KINDS[:3], *UNIT_KINDS)), 2)
     shown = number(rng)
     value: float | int = float(shown) if "." in shown else int(shown)
     question = rng.choice(CONVERT_ASKS).format(n=shown, a=source, b=target)
@@ -196,7 +216,7 @@ def response(rng: random.Random, arguments: dict[str, Any], result: str) -> str:
 
 def tool_conversation(rng: random.Random) -> Conversation:
     """Question, call, result, answer; at times only up to the call, or with the error of a tool."""
-    name = rng.choice(("calculator", "calculator", "convert_units"))
+    name = rng.choice(("calculator", "convert_units"))
     question, arguments, result, answer = (calculation if name == "calculator" else conversion)(rng)
     call: Message = {
         "role": "assistant",

@@ -24,6 +24,7 @@ from qwen_router.profile.types import DOMAINS
 if TYPE_CHECKING:
     from training.classifier import Row
 
+_NAMES: list[str] = [*DOMAINS]
 FOUR = ("math", "code", "reasoning", "general")
 START, END = "<!-- figures: written by training/classifier.py -->", "<!-- end of figures -->"
 _FOLD_EPOCHS = 5
@@ -106,7 +107,7 @@ def _accuracy(raw: NDArray[np.float32], rows: Sequence[Row]) -> float:
 
 
 def _unseen_figures(rows: Sequence[Row], logits: NDArray[np.float64], precision: float) -> dict[str, Any]:
-    labels = np.array([DOMAINS.index(row.domain) for row in rows])  # type: ignore[arg-type]
+    labels = np.array([_NAMES.index(str(row.domain)) for row in rows])
     sizes: dict[str, int] = {}
     for row in rows:
         sizes[row.group] = sizes.get(row.group, 0) + 1
@@ -136,7 +137,8 @@ def _unseen_figures(rows: Sequence[Row], logits: NDArray[np.float64], precision:
         "macro_f1_of_4": round(float(f1_score(truth_4, guess_4, labels=FOUR, average="macro")), 3),
         "accuracy_of_4": round(float(np.mean([a == b for a, b in zip(truth_4, guess_4, strict=True)])), 3),
         "accuracy_of_9": round(float(right.mean()), 3), "ece_crossed": round(calibration_error(crossed, right), 3),
-        "temperature": round(temperature, 3), "abstain_below": round(abstain_below, 3), "coverage": round(float(kept.mean()), 3),
+        "temperature": round(temperature, 3), "abstain_below": round(abstain_below, 3),
+        "coverage": round(float(kept.mean()), 3),
         "accuracy_of_9_when_kept": round(float(right[kept].mean()), 3) if kept.any() else None, "by_source_of_4": by_source,
         "confusion_of_4": confusion_matrix(truth_4, guess_4, labels=FOUR).tolist(),
     }  # fmt: skip
@@ -163,23 +165,24 @@ def _random_holdout(rows: Sequence[Row], features: Sequence[Features], *, seed: 
         seed=seed,
         epochs=_FOLD_EPOCHS,
     )
-    chosen = [i for i in np.flatnonzero(test) if rows[i].domain is not None and rows[i].group != "generated"]
+    chosen = [i for i in np.flatnonzero(test).tolist() if rows[i].domain is not None and rows[i].group != "generated"]
     raw = trainer.predict(net, [features[i] for i in chosen])
     guess = raw[:, : len(DOMAINS)].argmax(axis=1)
-    truth = np.array([DOMAINS.index(rows[i].domain) for i in chosen])  # type: ignore[arg-type]
+    truth = np.array([_NAMES.index(str(rows[i].domain)) for i in chosen])
+    truth_4, guess_4 = ([four(DOMAINS[i]) for i in places] for places in (truth, guess))
     depth_rows = [
         (1 / (1 + np.exp(-r[-2])), rows[i].depth) for r, i in zip(raw, chosen, strict=True) if rows[i].depth is not None
     ]
     error = float(np.mean([abs(float(a) - float(b)) for a, b in depth_rows if b is not None]))
     return {
         "rows": len(chosen), "macro_f1_of_9": round(float(f1_score(truth, guess, average="macro")), 3),
-        "macro_f1_of_4": round(float(f1_score([four(DOMAINS[t]) for t in truth], [four(DOMAINS[g]) for g in guess], labels=FOUR, average="macro")), 3),
+        "macro_f1_of_4": round(float(f1_score(truth_4, guess_4, labels=FOUR, average="macro")), 3),
         "depth_mean_error": round(error, 3),
     }  # fmt: skip
 
 
 def _difficulty(rows: Sequence[Row], features: Sequence[Features], *, seed: int) -> dict[str, Any]:
-    """AUC on held-out MMLU subjects (every second one, both ways), against text length; a logistic calibration of both folds."""
+    """AUC on held-out MMLU subjects (every second one, both ways), against text length; a logistic calibration of both."""
     from training import classifier as trainer
 
     subjects = sorted({row.group for row in rows if row.group.startswith("mmlu:")})
@@ -195,8 +198,10 @@ def _difficulty(rows: Sequence[Row], features: Sequence[Features], *, seed: int)
     fit = LogisticRegression().fit(np.array(raws)[:, None], fails)
     probability = fit.predict_proba(np.array(raws)[:, None])[:, 1]
     return {
-        "questions": len(fails), "auc_held_out_subjects": round(float(roc_auc_score(fails, raws)), 3), "auc_text_length": round(float(roc_auc_score(fails, lengths)), 3),
-        "ece": round(calibration_error(probability, np.array(fails, dtype=bool)), 3), "share_failed": round(float(np.mean(fails)), 3),
+        "questions": len(fails), "auc_held_out_subjects": round(float(roc_auc_score(fails, raws)), 3),
+        "auc_text_length": round(float(roc_auc_score(fails, lengths)), 3),
+        "ece": round(calibration_error(probability, np.array(fails, dtype=bool)), 3),
+        "share_failed": round(float(np.mean(fails)), 3),
         "slope": round(max(0.3, float(fit.coef_[0, 0])), 3), "offset": round(float(fit.intercept_[0]), 3),
     }  # fmt: skip
 
@@ -213,15 +218,23 @@ def write_figures(page: Path, figures: dict[str, Any], data: list[dict[str, Any]
 
 def _figures_text(figures: dict[str, Any]) -> str:
     unseen, seen, hard = (figures["figures"][name] for name in ("unseen_sources", "random_tenth", "difficulty"))
-    lines = ["| figure | value |", "|---|---|",
-             f"| leave one source out, macro-F1 over math, code, reasoning, general | {unseen['macro_f1_of_4']} |",
-             f"| leave one source out, accuracy over the same four / over all nine | {unseen['accuracy_of_4']} / {unseen['accuracy_of_9']} |",
-             f"| expected calibration error, unseen sources, temperature from the other half of them | {unseen['ece_crossed']} |",
-             f"| abstains below confidence | {unseen['abstain_below']} (answers {unseen['coverage']:.0%} of unseen-source rows, {unseen['accuracy_of_9_when_kept']:.1%} right of nine) |",
-             f"| random tenth ({seen['rows']} rows), macro-F1 over four / over nine | {seen['macro_f1_of_4']} / {seen['macro_f1_of_9']} |",
-             f"| depth, mean absolute error on the random tenth | {seen['depth_mean_error']} |",
-             f"| difficulty, AUC on unseen MMLU subjects ({hard['questions']} questions) / text length alone | {hard['auc_held_out_subjects']} / {hard['auc_text_length']} |",
-             f"| difficulty, expected calibration error there (fitted on the same answers) | {hard['ece']} |"]  # fmt: skip
+    kept = f"answers {unseen['coverage']:.0%} of unseen-source rows, {unseen['accuracy_of_9_when_kept']:.1%} right of nine"
+    values = {
+        "leave one source out, macro-F1 over math, code, reasoning, general": unseen["macro_f1_of_4"],
+        "leave one source out, accuracy over the same four": unseen["accuracy_of_4"],
+        "leave one source out, accuracy over all nine": unseen["accuracy_of_9"],
+        "expected calibration error, unseen sources, temperature from the other half of them": unseen["ece_crossed"],
+        "abstains below confidence": f"{unseen['abstain_below']} ({kept})",
+        "rows of the random tenth": seen["rows"],
+        "random tenth, macro-F1 over four": seen["macro_f1_of_4"],
+        "random tenth, macro-F1 over nine": seen["macro_f1_of_9"],
+        "random tenth, mean absolute error of depth": seen["depth_mean_error"],
+        "difficulty, questions of unseen MMLU subjects": hard["questions"],
+        "difficulty, AUC there": hard["auc_held_out_subjects"],
+        "difficulty, AUC of text length there": hard["auc_text_length"],
+        "difficulty, expected calibration error there (fitted on the same answers)": hard["ece"],
+    }
+    lines = ["| figure | value |", "|---|---|", *(f"| {name} | {value} |" for name, value in values.items())]
     rows = [
         f"| {name} | {' | '.join(map(str, counts))} |" for name, counts in zip(FOUR, unseen["confusion_of_4"], strict=True)
     ]

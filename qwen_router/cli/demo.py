@@ -36,7 +36,8 @@ def demo() -> None:
     out = console()
     out.rule("This machine", align="left")
     out.print(router.machine.summary(), markup=False)
-    out.print(f"{len(router.table(scope='advice'))} candidates: {len(router.builds('advice'))} builds with their thinking modes", markup=False)
+    builds, candidates = len(router.builds("advice")), len(router.table(scope="advice"))
+    out.print(f"policy {router.policy.name}: {builds} builds of the catalog, {candidates} candidates with their thinking modes", markup=False)
     out.rule("Who should answer what here (nothing is run)", align="left")
     requests = demo_requests()
     _print_table([(label, router.route(request)) for label, request in requests])
@@ -89,12 +90,20 @@ def _white_png(width_px: int, height_px: int) -> str:
 
 
 def _print_table(routed: Sequence[tuple[str, Decision]]) -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from qwen_router.decide.explain import duration
+
     out = console()
+    out.print(f"{'request':<20} {'answered by':<38} {'quality':>7} {'time':>8}", style="bold")
     for label, decision in routed:
         chosen = decision.chosen
-        who = chosen.label if chosen else "nothing fits"
-        out.print(f"[bold]{label:<20}[/bold] -> {who}")
-        out.print(f"{'':<23} {decision.reason}", style="dim", markup=False)
+        if chosen is None:
+            out.print(f"{label:<20} nothing fits", markup=False)
+        else:
+            out.print(f"{label:<20} {chosen.label:<38} {chosen.quality:>7.2f} {duration(chosen.total_s):>8}", markup=False)
+        out.print(Padding(Text(decision.reason, style="dim"), (0, 0, 0, 2)))
 
 
 def _answer(router: Router, *, think: bool) -> None:

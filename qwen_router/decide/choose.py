@@ -34,8 +34,10 @@ def decide(
     causes = _causes(table, request, profile, prediction, rules)
     slack = _slack(policy, profile, rules)
     possible = causes == 0
-    best = float(prediction.quality[possible].max()) if possible.any() else 0.0
-    order = _order(table, prediction, possible, best - slack)
+    patience_s = _patience(policy, prediction, possible)
+    soon = possible & (prediction.total_s <= patience_s)
+    best = float(prediction.quality[soon].max()) if soon.any() else 0.0
+    order = _order(table, prediction, possible, near=soon & (prediction.quality >= best - slack - 1e-12))
     candidates = _distinct(table, prediction, budgets, order, 1 + policy.fallback.attempts)
     overrides = _overrides(request.wishes, candidates[0] if candidates else None)
     decision = Decision(
@@ -52,6 +54,7 @@ def decide(
         order=order,
         best_quality=best,
         slack=slack,
+        patience_s=patience_s,
         overrides=overrides,
     )
     object.__setattr__(decision, "reason", reason_of(decision, tuple(rule.name for _, rule in rules)))
@@ -157,18 +160,24 @@ def _unwanted_mode(table: CandidateTable, wishes: Wishes, rules: tuple[tuple[int
     return unwanted
 
 
-def _order(table: CandidateTable, prediction: Prediction, possible: Bools, quality_floor: float) -> Ints:
-    """Possible candidates, best first: those near the best quality by the objective, then the others by quality."""
+def _patience(policy: Policy, prediction: Prediction, possible: Bools) -> float:
+    """Seconds within which the best is looked for: the policy's, or twice what the fastest takes."""
+    if policy.objective.patience_s is None or not possible.any():
+        return float("inf")
+    return max(policy.objective.patience_s, 2 * float(prediction.total_s[possible].min()))
+
+
+def _order(table: CandidateTable, prediction: Prediction, possible: Bools, *, near: Bools) -> Ints:
+    """Possible candidates, best first: those near the best by the objective, then the others by quality."""
     index = np.flatnonzero(possible)
-    quality = prediction.quality[index]
-    near = quality >= quality_floor - 1e-12
+    quality, is_near = prediction.quality[index], near[index]
     least = _measure(table, prediction)[index]
     keys = (
         table.tie_rank[index],
         prediction.memory_mib[index],
         -quality,
-        np.where(near, least, -quality),
-        ~near,
+        np.where(is_near, least, -quality),
+        ~is_near,
     )
     return index[np.lexsort(keys)]
 

@@ -90,7 +90,8 @@ class Decision:
     """The outcome for one request.
 
     `chosen` is None when nothing can serve it; `reason` then says what would help. `fallbacks` are tried in order when the
-    engine of the chosen one fails before its first byte. `overrides` lists every wish that could not be kept.
+    engine of the chosen one fails before its first byte.
+    `best_quality` is the best within `patience_s`, and `slack` what was allowed below it. `overrides` lists every wish that could not be kept.
     """
 
     id: str
@@ -106,6 +107,7 @@ class Decision:
     order: Ints
     best_quality: float
     slack: float
+    patience_s: float
     overrides: tuple[str, ...] = ()
     elapsed_us: float = 0.0
 

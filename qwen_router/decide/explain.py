@@ -28,17 +28,27 @@ def reason_of(decision: Decision, rules: tuple[str, ...] = ()) -> str:
     chosen = decision.chosen
     if chosen is None:
         return f"{what}{applied}: nothing can serve it; {_help(decision)}"
-    near = f"best {decision.best_quality:.2f}, slack {decision.slack:g}"
-    wait = f"{chosen.total_s:.1f} s" if chosen.total_s < 90 else f"{chosen.total_s / 60:.0f} min"
-    prior = "" if chosen.scored else ", unscored: a prior"
+    near = f"best {decision.best_quality:.2f}"
+    if decision.patience_s < float("inf"):
+        near += f" within {duration(decision.patience_s)}"
+    prior = "" if chosen.scored else ", a prior"
     left = int(decision.possible.sum())
     refused = {CAUSES[c]: int(n) for c, n in zip(*np.unique(decision.causes, return_counts=True), strict=True) if c}
     out = ", ".join(f"{n} {cause.replace('_', ' ')}" for cause, n in sorted(refused.items(), key=lambda kv: -kv[1])[:3])
     least = decision.table.policy.objective.minimise
     return (
-        f"{what}{applied}: quality {chosen.quality:.2f} ({near}{prior}), about {wait}; "
+        f"{what}{applied}: quality {chosen.quality:.2f} ({near}{prior}), about {duration(chosen.total_s)}; "
         f"least {least} of {left} possible" + (f" (refused: {out})" if out else "")
     )
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people: 0.4 s, 12 s, 5 min, 2.5 h."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _help(decision: Decision) -> str:
@@ -62,7 +72,7 @@ def _help(decision: Decision) -> str:
             longest = int(table.context_tokens.max())
             return f"it needs {int(prediction.needed_tokens[index].min())} tokens and the longest window is {longest}: shorten it"
         case "latency" | "first_token":
-            return f"the fastest takes {prediction.total_s[index].min():.1f} s: raise the limit"
+            return f"the fastest takes {duration(prediction.total_s[index].min())}: raise the limit"
         case "pin":
             return "the wished model is not served here: drop the wish or install it"
         case "modality":
@@ -83,11 +93,14 @@ def verdict_at(decision: Decision, index: int) -> Verdict:
         return Verdict(candidate, "refused", cause, _refusal(decision, index, cause))
     if chosen is not None and decision.order[0] == index:
         return Verdict(candidate, "chosen", cause, decision.reason)
+    if candidate.total_s > decision.patience_s:
+        slow = f"{duration(candidate.total_s)} is past the patience of {duration(decision.patience_s)}"
+        return Verdict(candidate, "possible", cause, slow)
     if candidate.quality < decision.best_quality - decision.slack:
         gap = decision.best_quality - candidate.quality
         return Verdict(candidate, "possible", cause, f"quality {candidate.quality:.2f}, {gap:.2f} below the best")
     measure = decision.table.policy.objective.minimise
-    return Verdict(candidate, "possible", cause, f"good enough, but more {measure} ({candidate.total_s:.1f} s)")
+    return Verdict(candidate, "possible", cause, f"good enough, but more {measure} ({duration(candidate.total_s)})")
 
 
 def _refusal(decision: Decision, index: int, cause: Cause) -> str:
@@ -122,7 +135,7 @@ def _refusal(decision: Decision, index: int, cause: Cause) -> str:
         case "memory_limit":
             return f"needs {prediction.memory_mib[index]:.0f} MiB, the policy allows {limits.max_memory_mib:g}"
         case "first_token" | "latency":
-            return f"would take {prediction.total_s[index]:.1f} s ({prediction.first_token_s[index]:.1f} s to the first token)"
+            return f"would take {duration(prediction.total_s[index])} ({duration(prediction.first_token_s[index])} to the first token)"
         case "quality":
             return f"quality {prediction.quality[index]:.2f} is below {limits.min_quality:g}"
         case _:

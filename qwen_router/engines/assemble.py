@@ -24,7 +24,14 @@ from qwen_router.engines.base import (
     Usage,
     Violation,
 )
-from qwen_router.engines.thinking import Collected, TagStripper, ThinkingParser, ends_in_partial_tag, verify
+from qwen_router.engines.thinking import (
+    Collected,
+    TagStripper,
+    ThinkingParser,
+    ends_in_partial_tag,
+    verify,
+    without_blank_lines,
+)
 from qwen_router.engines.threaded import astream_in_thread
 from qwen_router.engines.tool_calls import CallChecker, NativeCalls, Piece, Region, ToolCallParser
 from qwen_router.request import ToolCall
@@ -233,6 +240,8 @@ class ReplyAssembler:
         if not self._answer and not text.strip():
             self._lead = text
             return
+        if not self._answer:
+            text = without_blank_lines(text)
         yield from self._unpend()
         if self._cut and ends_in_partial_tag(self._tail):
             text = " " + text  # taking something out must not join the halves of a tag

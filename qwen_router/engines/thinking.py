@@ -73,6 +73,12 @@ def partial_tag_length(text: str, tags: Iterable[str]) -> int:
     return len(tail) if any(tag.startswith(tail) and tag != tail for tag in tags) else 0
 
 
+def without_blank_lines(text: str) -> str:
+    """The text without the blank lines at its start; the indentation of its first line stays."""
+    start = len(text) - len(text.lstrip())
+    return text[text.rfind("\n", 0, start) + 1 :]
+
+
 def ends_in_partial_tag(text: str) -> bool:
     return partial_tag_length(text, (*STRAY_TAGS, CALL_OPEN, CALL_CLOSE)) > 0
 
@@ -200,8 +206,7 @@ class ThinkingParser:
             self.leaked.append(CLOSE)
             self._buffer = blank + text[len(CLOSE) :]
             return True
-        indent = blank.rpartition("\n")[2] if "\n" in blank else ""
-        self._buffer = indent + text
+        self._buffer = without_blank_lines(blank + text) if "\n" in blank else text
         self._state = "answer"
         return True
 

@@ -203,7 +203,7 @@ def _explained(path: Path, text: str, error: ValidationError) -> InvalidMachine:
     """Say file, line and key of the first thing that is wrong, and the key that was probably meant."""
     import yaml
 
-    first = error.errors()[0]
+    first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")  # a typo explains what is missing
     location = tuple(first["loc"])
     key = ".".join(str(part) for part in location) or "the file"
     line = _line_of(yaml.compose(text), location)

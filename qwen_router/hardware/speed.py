@@ -38,10 +38,22 @@ DEFAULT_CPU_TFLOPS_PER_CORE = 0.05
 DEFAULT_DISK_READ_MIB_S = 500.0
 """Used while the disk is unknown: a SATA solid-state disk. Not measured."""
 
-DECODE_EFFICIENCY = {"cpu": 0.75, "cuda": 0.65, "rocm": 0.55, "metal": 0.65, "xpu": 0.5}
-"""Share of the peak memory bandwidth that decoding reaches."""
-PREFILL_EFFICIENCY = {"cpu": 0.5, "cuda": 0.35, "rocm": 0.25, "metal": 0.5, "xpu": 0.25}
-"""Share of the peak arithmetic that prefill reaches."""
+DECODE_EFFICIENCY = {"cpu": 0.55, "cuda": 0.75, "rocm": 0.55, "metal": 0.5, "xpu": 0.5}
+"""Share of the data sheet's memory bandwidth that decoding reaches.
+
+cpu: llama.cpp on an i3-1315U 0.53 and an i5-4278U 0.60 (geerlingguy/sbc-reviews issue 107, geerlingguy/ai-benchmarks issue
+53: 3B Q4_K_M). cuda: an RTX 4090 0.77 with Qwen3-4B (pegainfer-project/pegainfer pull 69) and 0.88 with Qwen3-8B
+(AlexsJones/llmfit pull 1046), both in bf16. metal: an M2 Max 0.49 (a 7B in Q6_K, commit 0f291e1f of llama.cpp). rocm and xpu
+are assumptions.
+"""
+MEASURED_DECODE_EFFICIENCY = 0.85
+"""The same where the bandwidth was measured here by reading memory: an assumption until replies calibrate it."""
+PREFILL_EFFICIENCY = {"cpu": 0.55, "cuda": 0.6, "rocm": 0.3, "metal": 0.5, "xpu": 0.3}
+"""Share of the peak arithmetic that prefill reaches.
+
+cpu: 0.64 and 0.57 on the processors above, against 32 f32 operations a cycle and core. cuda: 0.79 on an RTX 4090 (3B Q4_K_M,
+geerlingguy/ai-benchmarks issue 43), lower for larger cards. The others are assumptions.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +119,7 @@ def predict_speed(
     decode = decode_tps(
         decode_read_mib(model, quant=quant, context_tokens=context_tokens, engine=engine, kv_type=kv_type),
         bandwidth_gib_s=bandwidth_gib_s(chosen),
-        efficiency=DECODE_EFFICIENCY[chosen.kind],
+        efficiency=MEASURED_DECODE_EFFICIENCY if chosen.measured else DECODE_EFFICIENCY[chosen.kind],
     )
     prefill = prefill_tps(
         flop_per_token(model, context_tokens=context_tokens),

@@ -27,11 +27,13 @@ Measure = Literal["latency", "memory", "cost", "energy"]
 class Objective(Frozen):
     """Among candidates whose quality lies within `quality_slack` of the best, take the one with the least `minimise`.
 
-    `unsure_quality_slack` replaces the slack when the classifier abstains: a doubt leads to a better model, not to a
+    The best is looked for among those that answer within `patience_s`, or, where nothing is that fast, within twice the
+    time of the fastest: a soft limit that refuses nobody (`limits.max_total_s` does). `unsure_quality_slack` replaces the slack when the classifier abstains: a doubt leads to a better model, not to a
     smaller one.
     """
 
     minimise: Measure = "latency"
+    patience_s: float | None = Field(default=60, gt=0)
     quality_slack: Share = 0.05
     unsure_quality_slack: Share = 0.02
 

@@ -19,6 +19,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from qwen_router.errors import CatalogError
 from qwen_router.profile.chars import DATA
 from qwen_router.profile.features import BUCKET_BITS, FORM, Features
 from qwen_router.profile.types import DOMAINS
@@ -39,7 +40,7 @@ class Scores:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Classifier:
-    """Weights and what belongs to them. `meta` holds the abstain threshold, temperatures, and where the weights come from."""
+    """Weights and what belongs to them: `meta` holds the threshold, the temperature, and where the weights come from."""
 
     table: Floats
     hidden: Floats
@@ -54,7 +55,9 @@ class Classifier:
         """Read `classifier.npz` and `classifier.json`; about 10 ms."""
         meta = json.loads((folder / "classifier.json").read_text("utf-8"))
         if (meta["bucket_bits"], tuple(meta["form"])) != (BUCKET_BITS, FORM):
-            raise ValueError(f"{folder / 'classifier.json'} was trained for other features: run training/classifier.py")
+            raise CatalogError(
+                f"{folder / 'classifier.json'} was trained for other features", fix="python training/classifier.py"
+            )
         with np.load(folder / "classifier.npz") as shipped:
             table = shipped["table"].astype(np.float32) * shipped["table_scale"]
             rest = {name: shipped[name] for name in ("hidden", "hidden_bias", "out", "direct", "out_bias")}

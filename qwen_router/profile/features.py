@@ -31,26 +31,31 @@ _HUMP = re.compile(r"([a-z])([A-Z])")
 
 _LETTER, _UPPER, _NUMBER, _GAP, _WIDE, _STRANGE = 1, 2, 3, 32, 4, 5
 _SAME_MARK = {
-    "?？؟՞፧⁇": "?", "。।۔｡…": ".", "，、،": ",", "！": "!", "：": ":", "；": ";", "（": "(", "）": ")", "“”„«»「」『』": '"', "×": "*", "÷": "/",
+    "?？؟՞፧⁇": "?", "。।۔｡…": ".", "，、،": ",", "！": "!", "：": ":", "；": ";", "（": "(", "）": ")", "“”„«»「」『』": '"',
+    "×": "*", "÷": "/",
     "−–—": "-",
 }  # fmt: skip
 
 COUNTED: tuple[str, ...] = (
-    "```", "//", "->", "=>", "==", "()", "::", "__", "$$", "/*", "#include", "</", "\nA", "\nB", "A)", "B)", "C)", "(B)", "'B", "A.", "B.", "C.",
+    "```", "//", "->", "=>", "==", "()", "::", "__", "$$", "/*", "#include", "</", "\nA", "\nB", "A)", "B)", "C)",
+    "(B)", "'B", "A.", "B.", "C.",
     "B、", "B．", "\n\n", "\n- ", "\n1", "\n2", "1.", "2.", "@@", "://",
 )  # fmt: skip
 """Substrings whose counts are features."""
 _ASCII = tuple(i for i in range(33, 127) if not chr(i).isalnum())
 FORM: tuple[str, ...] = (
-    "bias", "chars", "lines", "words", "words_per_char", "numbers", "numbers_1", "numbers_2", "numbers_3", "numbers_5", "numbers_8",
-    "numbers_per_word", "ends_in_question", "ends_in_colon", "ends_in_stop", "ends_open", "under_80", "under_300", "over_900", "over_3000",
-    "asks_with_numbers", "tools_declared", "tool_overlap", "turns", "upper", "digits", "spaces", "punctuation", "wide", "emoji", "unspaced",
+    "bias", "chars", "lines", "words", "words_per_char", "numbers", "numbers_1", "numbers_2", "numbers_3", "numbers_5",
+    "numbers_8",
+    "numbers_per_word", "ends_in_question", "ends_in_colon", "ends_in_stop", "ends_open", "under_80", "under_300",
+    "over_900", "over_3000",
+    "asks_with_numbers", "tools_declared", "tool_overlap", "turns", "upper", "digits", "spaces", "punctuation", "wide",
+    "emoji", "unspaced",
     "ascii_letters", *(f"count {chr(i)}" for i in _ASCII), *(f"count {text!r}" for text in COUNTED),
 )  # fmt: skip
 
 
 class Features(NamedTuple):
-    """`buckets` and their `weights` address the n-gram table, those of shapes from `shapes_at` on; `form` is dense, as `FORM` says."""
+    """`buckets` and `weights` address the n-gram table, shapes from `shapes_at` on; `form` is dense, as `FORM` says."""
 
     buckets: NDArray[np.uint32]
     weights: NDArray[np.float32]
@@ -60,7 +65,7 @@ class Features(NamedTuple):
 
 @cache
 def _shape_table() -> NDArray[np.uint8]:
-    """Every code point as its shape: letters, digits and gaps are one each, ASCII marks keep their name, wide ones take it."""
+    """Every code point as its shape: one for letters, one for digits; ASCII marks keep their name, wide ones take it."""
     by_class = np.full(256, _STRANGE, dtype=np.uint8)
     by_class[_WORD_LIKE] = _LETTER
     by_class[chars.DIGIT], by_class[chars.SPACE], by_class[chars.NEWLINE] = _NUMBER, _GAP, 10
@@ -168,7 +173,8 @@ def _form(
     unspaced = sum(by_class[chars.SCRIPT_CLASS["hiragana"] : chars.LETTER_OTHER]) + by_class[chars.SCRIPT_CLASS["thai"]]
     values = (
         1.0, 0.0, 0.0, 0.0, 3 * words / size, 0.0, numbers >= 1, numbers >= 2, numbers >= 3, numbers >= 5, numbers >= 8,
-        min(2.0, 5 * numbers / max(1, words)), last == "?", last == ":", last == ".", last in "({[=,;>", total_chars < 80, total_chars < 300,
+        min(2.0, 5 * numbers / max(1, words)), last == "?", last == ":", last == ".", last in "({[=,;>",
+        total_chars < 80, total_chars < 300,
         total_chars > 900, total_chars > 3000, numbers >= 2 and marks[63] > 0 and total_chars < 900, 0.0, 0.0, 0.0, 0.0,
         8 * by_class[chars.DIGIT] / size, 3 * by_class[chars.SPACE] / size, 5 * by_class[chars.PUNCT] / size,
         8 * by_class[chars.PUNCT_WIDE] / size, min(1, by_class[chars.EMOJI]), unspaced / size,

@@ -27,7 +27,8 @@ from qwen_router.profile.types import DOMAINS, Domain, Profile
 from qwen_router.request import MODALITIES, Modality, Request
 
 OUTPUT_TOKENS: Mapping[Domain, int] = MappingProxyType({
-    "math": 350, "code": 450, "reasoning": 300, "knowledge": 300, "extraction": 120, "writing": 600, "chat": 80, "translation": 120, "tools": 60,
+    "math": 350, "code": 450, "reasoning": 300, "knowledge": 300, "extraction": 120, "writing": 600, "chat": 80,
+    "translation": 120, "tools": 60,
 })  # fmt: skip
 """Expected answer without thinking, by domain. Priors of ours: no shared row has an answer to measure."""
 _ASKED_LENGTH = re.compile(

@@ -27,8 +27,10 @@ MIXED_LETTERS = 40
 """Below this many letters a second language is more likely a name or a term than a mixture."""
 
 _OWNED = {
-    "greek": "el", "armenian": "hy", "gurmukhi": "pa", "gujarati": "gu", "oriya": "or", "tamil": "ta", "telugu": "te", "kannada": "kn",
-    "malayalam": "ml", "sinhala": "si", "thai": "th", "lao": "lo", "tibetan": "bo", "myanmar": "my", "georgian": "ka", "khmer": "km",
+    "greek": "el", "armenian": "hy", "gurmukhi": "pa", "gujarati": "gu", "oriya": "or", "tamil": "ta", "telugu": "te",
+    "kannada": "kn",
+    "malayalam": "ml", "sinhala": "si", "thai": "th", "lao": "lo", "tibetan": "bo", "myanmar": "my", "georgian": "ka",
+    "khmer": "km",
     "hangul": "ko", "hiragana": "ja", "katakana": "ja",
 }  # fmt: skip
 _COMMONEST = {"cyrillic": "ru", "arabic": "ar", "hebrew": "he", "devanagari": "hi", "bengali": "bn", "ethiopic": "am"}
@@ -50,9 +52,13 @@ _ALIASES = {
 }
 
 _ASKS = (
-    "translat", "traduc", "tradui", "traduz", "übersetz", "перевед", "перевод", "翻译", "翻譯", "译成", "译为", "訳し", "翻訳", "번역", "ترجم", "अनुवाद",
-    "dịch", "çevir", "terjemah", "przetłumacz", "vertaal", "แปล", "respond in", "reply in", "answer in", "write in", "responde en", "réponds en",
-    "antworte auf", "ответь на", "文回答", "语回答", "文写", "语写", "語で答", "어로 답", "how do you say", "怎么说", "comment dit", "wie sagt", "cómo se dice",
+    "translat", "traduc", "tradui", "traduz", "übersetz", "перевед", "перевод", "翻译", "翻譯", "译成", "译为",
+    "訳し", "翻訳", "번역", "ترجم", "अनुवाद",
+    "dịch", "çevir", "terjemah", "przetłumacz", "vertaal", "แปล", "respond in", "reply in", "answer in", "write in",
+    "responde en", "réponds en",
+    "antworte auf", "ответь на", "文回答", "语回答", "文写", "语写",
+    "語で答", "어로 답", "how do you say", "怎么说", "comment dit",
+    "wie sagt", "cómo se dice",
     "come si dice", "как сказать",
 )  # fmt: skip
 """What announces that a language named nearby is one to answer in; searched in lower case."""

@@ -2,7 +2,7 @@
 
 Long text is read at both ends and in two windows between, so that the cost stays flat. Nothing here judges the text.
 
-    python -c "from qwen_router.profile.reading import strip_envelopes; print(strip_envelopes('<system-reminder>x</system-reminder>hi'))"
+    python -c "from qwen_router.profile.reading import strip_envelopes as f; print(f('<user_info>x</user_info>hi'))"
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ FEATURES: tuple[str, ...] = (
     *(f"oov_words_{i}" for i in _OOV),
     *(f"oov_letters_{i}" for i in _OOV),
 )
-"""What the estimate is linear in: words in the vocabulary, neighbours of two kinds, characters and unknown words by class."""
+"""What the estimate is linear in: words in the vocabulary, pairs of neighbours, characters and unknown words by class."""
 
 
 def _group_table() -> NDArray[np.intp]:
@@ -134,9 +134,9 @@ MESSAGE_TOKENS = 5
 REPLY_TOKENS = 3
 TOOLS_TOKENS = 82
 TOKENS_PER_TOOL = 24
-"""The paragraph of Qwen3's template that explains tool calls, and the JSON around one tool, counted with Qwen3's tokenizer."""
+"""What Qwen3's template writes to explain tool calls, and around each tool, counted with its tokenizer."""
 IMAGE_SIDE_PX = 32
-"""One token per 32 x 32 pixels: patches of 16, merged 2 x 2 (Qwen3-VL's preprocessor_config.json; Qwen2.5-VL has 14, so 28)."""
+"""One token per 32 x 32 pixels: patches of 16, merged 2 x 2 (Qwen3-VL's preprocessor_config.json; Qwen2.5-VL: 28)."""
 IMAGE_TOKENS_MIN, IMAGE_TOKENS_MAX = 64, 16384
 """Qwen3-VL rescales an image to between 65,536 and 16,777,216 pixels."""
 UNKNOWN_IMAGE_TOKENS = 1024
@@ -145,7 +145,7 @@ AUDIO_TOKENS_PER_S = 25
 """Qwen2-Audio and Qwen2.5-Omni: one token for 40 ms of sound (Qwen2.5-Omni report, arXiv 2503.20215)."""
 UNKNOWN_AUDIO_S = 30
 VIDEO_TOKENS_PER_S = 2 * 768 // 2
-"""Two frames a second, merged in pairs in time, each frame at most 768 tokens (Qwen2.5-VL's defaults, arXiv 2502.13923)."""
+"""Two frames a second, merged in pairs in time, each frame at most 768 tokens: the defaults of Qwen's qwen-vl-utils."""
 UNKNOWN_VIDEO_S = 30
 VIDEO_TOKENS_MAX = 24576
 UNKNOWN_FILE_TOKENS = 1000
