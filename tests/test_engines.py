@@ -229,7 +229,7 @@ def _llama_cpp_server() -> Iterator[str]:
     params.n_ctx, params.n_parallel, params.port = 1024, 1, 0
     params.fit_params = params.warmup = params.ui = False
     params.use_jinja, params.offline, params.verbosity, params.cache_ram_mib = True, True, -1, 0
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 2
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1  # two wait for each other on a busy machine
     server = xllamacpp.Server(params)
     yield server.listening_address
     del server

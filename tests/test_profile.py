@@ -126,6 +126,8 @@ def test_long_text_is_read_at_both_ends() -> None:
         ("Τι καιρό κάνει σήμερα;", "el"),
         ("आज मौसम कैसा है?", "hi"),
         ("1 + 1 = ?", "und"),
+        ("hi", "und"),
+        ("gracias", "es"),
         (
             "I would like to learn this text by heart tomorrow. Сегодня хорошая погода, и мы идём гулять в большой парк.",
             "mul",

@@ -128,7 +128,7 @@ async def test_a_stream_ends_with_finish_reason_router_block_and_done() -> None:
 
 async def test_usage_comes_in_a_last_chunk_when_asked_for() -> None:
     body = {**SUM, "stream": True, "stream_options": {"include_usage": True}}
-    events = events_of(await ask(app_on(), "/v1/chat/completions", body))
+    events = events_of(await ask(app_on(fake("Two and two make four.")), "/v1/chat/completions", body))
     assert events[-1]["choices"] == []
     assert events[-1]["usage"]["completion_tokens"] > 0
     assert "router" in events[-1]
@@ -523,16 +523,17 @@ async def test_a_failure_before_the_first_byte_has_its_own_status(
 
 
 async def test_a_failure_after_the_first_byte_is_an_event_and_the_end() -> None:
-    failing = EngineTimeout("too slow", fix="wait")
-    response = await ask(
-        app_on(fake("It is four, I think", fail=failing, fail_after=2)), "/v1/chat/completions", {**SUM, "stream": True}
-    )
+    def failing() -> FakeEngine:
+        return fake("It is four, I think", fail=EngineTimeout("too slow", fix="wait"), fail_after=2)
+
+    body = {**SUM, "stream": True, "think": False}
+    response = await ask(app_on(failing()), "/v1/chat/completions", body)
     assert response.status_code == 200
     events = events_of(response)
     assert events[-1]["error"]["code"] == "engine_timeout"
     assert delta_text(events[:-1], "content").startswith("It is")
     assert "[DONE]" not in response.text
-    response = await ask(app_on(fake("It is four, I think", fail=failing, fail_after=2)), "/api/chat", SUM)
+    response = await ask(app_on(failing()), "/api/chat", body)
     assert "too slow" in lines_of(response)[-1]["error"]
     assert not any(line.get("done") for line in lines_of(response))
 

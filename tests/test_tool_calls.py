@@ -56,7 +56,7 @@ def run(chunks: list[str], tools: tuple[ToolSpec, ...] = (ADD, WEATHER)) -> tupl
         pytest.param(JSON_CALL.replace("</", '{"name": "add", "arguments": {}}</'), "", [SUM, ("add", {})], id="two-in-one"),
         pytest.param(JSON_CALL.removesuffix("\n</tool_call>"), "", [SUM], id="closing-tag-missing-at-the-end"),
         pytest.param(
-            '<tool_call>{"name": "add", "arguments": "{\\"a\\": 1, \\"b\\": 2}"}</tool_call>', "", [SUM], id="arguments-as-text"
+            JSON_CALL.replace('{"a": 1, "b": 2}', json.dumps('{"a": 1, "b": 2}')), "", [SUM], id="arguments-as-text"
         ),
         pytest.param(JSON_CALL.replace("arguments", "parameters"), "", [SUM], id="called-parameters"),
         pytest.param(

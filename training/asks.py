@@ -80,7 +80,7 @@ def _fill(template: str, rng: random.Random) -> str:
 
 
 def _deduction(rng: random.Random) -> str:
-    """Three to eight premises in random order and a question about what follows; whether it has an answer does not matter here."""
+    """Three to eight premises in random order and a question about what follows; whether it has an answer is no matter."""
     rules = rng.sample(_WORDS["rule"], rng.randint(3, 8))
     joint = rng.choice(("\n", "\n", " "))
     given, judge = rng.choice(_WORDS["given"]), rng.choice(_WORDS["judge"])

@@ -171,7 +171,7 @@ def short_number(value: float) -> str:
 
 UNIT_KINDS = (
     ("km", "m", "miles", "feet", "inches", "cm", "mm", "kilometers", "kilometres", "meters", "metres", "centimetres",
-     "yards",      "mile", "foot", "inch", "centimeters", "nautical miles", "light years"),
+     "yards", "mile", "foot", "inch", "centimeters", "nautical miles", "light years"),
     ("kg", "pounds", "g", "grams", "ounces", "tonnes", "kilograms", "lb", "mg", "stone"),
     ("celsius", "fahrenheit", "kelvin", "C", "F", "degC", "degF"),
     ("liters", "gallons", "litres", "millilitres", "ml", "cups", "pints", "cubic meters"),

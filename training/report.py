@@ -127,7 +127,8 @@ def _unseen_figures(rows: Sequence[Row], logits: NDArray[np.float64], precision:
     truth_4 = [four(str(row.domain)) for row in rows]
     guess_4 = [four(DOMAINS[g]) for g in guess]
     confidence = _softmax(logits / temperature).max(axis=1)
-    abstain_below = _threshold(confidence, right, weights, precision)
+    right_4 = np.array([a == b for a, b in zip(truth_4, guess_4, strict=True)])
+    abstain_below = _threshold(confidence, right_4, weights, precision)
     kept = confidence >= abstain_below
     by_source = {
         g: round(float(np.mean([a == b for a, b, row in zip(truth_4, guess_4, rows, strict=True) if row.group == g])), 3)
@@ -139,7 +140,8 @@ def _unseen_figures(rows: Sequence[Row], logits: NDArray[np.float64], precision:
         "accuracy_of_9": round(float(right.mean()), 3), "ece_crossed": round(calibration_error(crossed, right), 3),
         "temperature": round(temperature, 3), "abstain_below": round(abstain_below, 3),
         "coverage": round(float(kept.mean()), 3),
-        "accuracy_of_9_when_kept": round(float(right[kept].mean()), 3) if kept.any() else None, "by_source_of_4": by_source,
+        "accuracy_of_9_when_kept": round(float(right[kept].mean()), 3),
+        "accuracy_of_4_when_kept": round(float(right_4[kept].mean()), 3), "by_source_of_4": by_source,
         "confusion_of_4": confusion_matrix(truth_4, guess_4, labels=FOUR).tolist(),
     }  # fmt: skip
 
@@ -147,12 +149,12 @@ def _unseen_figures(rows: Sequence[Row], logits: NDArray[np.float64], precision:
 def _threshold(
     confidence: NDArray[np.float64], right: NDArray[np.bool_], weights: NDArray[np.float64], precision: float
 ) -> float:
-    """The lowest threshold above which the weighted share of right answers reaches `precision`, at most 0.6."""
-    for threshold in np.arange(0.25, 0.6, 0.01):
+    """The lowest threshold above which the weighted share of right answers reaches `precision`, at most 0.4."""
+    for threshold in np.arange(0.25, 0.4, 0.01):
         kept = confidence >= threshold
         if kept.any() and np.average(right[kept], weights=weights[kept]) >= precision:
             return float(threshold)
-    return 0.6
+    return 0.4
 
 
 def _random_holdout(rows: Sequence[Row], features: Sequence[Features], *, seed: int) -> dict[str, Any]:
@@ -218,7 +220,7 @@ def write_figures(page: Path, figures: dict[str, Any], data: list[dict[str, Any]
 
 def _figures_text(figures: dict[str, Any]) -> str:
     unseen, seen, hard = (figures["figures"][name] for name in ("unseen_sources", "random_tenth", "difficulty"))
-    kept = f"answers {unseen['coverage']:.0%} of unseen-source rows, {unseen['accuracy_of_9_when_kept']:.1%} right of nine"
+    kept = f"answers {unseen['coverage']:.0%} of unseen-source rows, {unseen['accuracy_of_4_when_kept']:.1%} right of four"
     values = {
         "leave one source out, macro-F1 over math, code, reasoning, general": unseen["macro_f1_of_4"],
         "leave one source out, accuracy over the same four": unseen["accuracy_of_4"],

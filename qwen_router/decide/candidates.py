@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from urllib.parse import urlsplit
 
 import numpy as np
 import numpy.typing as npt
@@ -75,6 +76,9 @@ class CandidateTable:
     prefill_tps: Floats
     load_s: Floats
     power_w: Floats
+    kept_away: Bools
+    can_stay_off: Bools
+    resident_context_tokens: Ints
     takes: Bools
     has_tools: Bools
     commercial: Bools
@@ -98,6 +102,7 @@ class CandidateTable:
         return len(self.build_of)
 
 
+LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
 # An always-thinking model cut before its first thought: nobody has published such a score. A stated prior, in logits,
 # about what toggling models lose on average between their two modes.
 CUT_THOUGHT_LOGITS = 1.5
@@ -174,6 +179,9 @@ def candidate_table(
         policy=policy,
         builds=builds,
         **columns,
+        kept_away=np.array([_kept_away(b, policy) for b in builds], dtype=np.bool_),
+        can_stay_off=np.array([b.model.thinking.behaviour == "toggle" for b in builds], dtype=np.bool_),
+        resident_context_tokens=np.array([b.resident_context_tokens or 0 for b in builds], dtype=np.int64),
         takes=np.array([[m in b.model.modalities for m in MODALITIES] for b in builds], dtype=np.bool_).reshape(-1, len(MODALITIES)),
         has_tools=np.array([b.model.tools is not False for b in builds], dtype=np.bool_),
         commercial=np.array([b.model.commercial_use is True for b in builds], dtype=np.bool_),
@@ -255,6 +263,14 @@ def _arithmetic_engine(build: Build) -> EngineName:
     if build.engine in ("openai", "fake"):
         return "transformers" if build.quant in ("bf16", "f16") else "llamacpp"
     return build.engine
+
+
+def _kept_away(build: Build, policy: Policy) -> bool:
+    """Whether the policy's privacy forbids this engine, or any endpoint that is not on this computer."""
+    allowed = policy.privacy.engines
+    host = (urlsplit(build.endpoint).hostname or "") if "://" in build.endpoint else ""
+    remote = host not in LOCAL_HOSTS
+    return bool(allowed and build.engine not in allowed) or (remote and not policy.privacy.remote_endpoints)
 
 
 def _rule_refusals(builds: tuple[Build, ...], policy: Policy) -> Bools:

@@ -19,8 +19,6 @@ from qwen_router.policy import Policy, Rule
 from qwen_router.profile.types import Profile
 from qwen_router.request import MODALITIES, Request, Wishes
 
-LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1", "[::1]")
-
 
 def decide(
     request: Request, profile: Profile, table: CandidateTable, *, scope: Scope = "advice", decision_id: str = ""
@@ -101,7 +99,7 @@ def _causes(
     def refuse(cause: Cause, broken: Bools) -> None:
         causes[(causes == 0) & broken] = CAUSES.index(cause)
 
-    refuse("privacy", _private(table)[of])
+    refuse("privacy", table.kept_away[of])
     if wishes.model is not None:
         refuse("pin", np.array([not build.answers_to(wishes.model) for build in table.builds], dtype=np.bool_)[of])
     wanted = [MODALITIES.index(m) for m in profile.modalities if m != "file"]
@@ -114,8 +112,7 @@ def _causes(
         refuse("licence", ~table.commercial[of])
     refuse("thinking", _unwanted_mode(table, wishes, rules))
     if wishes.thinking is None:
-        can_stay_off = np.array([b.model.thinking.behaviour == "toggle" for b in table.builds], dtype=np.bool_)[of]
-        refuse("depth", table.thinks & can_stay_off & (profile.depth < policy.thinking.min_depth))
+        refuse("depth", table.thinks & table.can_stay_off[of] & (profile.depth < policy.thinking.min_depth))
     refuse("unknown", ~table.known[of])
     refuse("context", prediction.bucket < 0)
     refuse("memory", ~table.fits[of, prediction.bucket])
@@ -127,18 +124,6 @@ def _causes(
     refuse("latency", ~(prediction.total_s <= latency_s))
     refuse("quality", prediction.quality < limits.min_quality)
     return causes
-
-
-def _private(table: CandidateTable) -> Bools:
-    """[build]: whether the policy keeps requests away from this engine or endpoint."""
-    privacy = table.policy.privacy
-
-    def kept_away(engine: str, endpoint: str) -> bool:
-        host = endpoint.partition("://")[2].partition("/")[0].rpartition(":")[0] or endpoint.partition("://")[2]
-        remote = "://" in endpoint and host not in LOCAL_HOSTS
-        return bool(privacy.engines and engine not in privacy.engines) or (remote and not privacy.remote_endpoints)
-
-    return np.array([kept_away(b.engine, b.endpoint) for b in table.builds], dtype=np.bool_)
 
 
 def _unwanted_mode(table: CandidateTable, wishes: Wishes, rules: tuple[tuple[int, Rule], ...]) -> Bools:

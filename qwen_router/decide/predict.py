@@ -64,7 +64,7 @@ def predict(table: CandidateTable, profile: Profile, *, budgets: Ints, max_answe
     at = np.minimum((windows < (before_answer + max_answer_tokens)[:, None]).sum(axis=1), windows.shape[1] - 1)
     window = windows[np.arange(len(of)), at]
     too_long = window < before_answer + expected_answer
-    resident_window = np.array([b.resident_context_tokens or 0 for b in table.builds], dtype=np.int64)[of]
+    resident_window = table.resident_context_tokens[of]
     resident = resident_window >= np.minimum(window, before_answer + max_answer_tokens)
     window = np.where(resident, resident_window, window)
     load = np.where(resident, 0.0, table.load_s[of])

@@ -25,6 +25,8 @@ MIXED_SHARE_PERCENT = 30
 """A second language from this share of the text on makes it mixed."""
 MIXED_LETTERS = 40
 """Below this many letters a second language is more likely a name or a term than a mixture."""
+SHORT_LETTERS = 20
+"""Below this, an answer that CLD2 itself calls unreliable is not passed on."""
 
 _OWNED = {
     "greek": "el", "armenian": "hy", "gurmukhi": "pa", "gujarati": "gu", "oriya": "or", "tamil": "ta", "telugu": "te",
@@ -109,12 +111,14 @@ def _detected(text: str, letters: int, owner: str | None, likely: str) -> str:
 
     payload = text[:READ_CHARS].translate(_NOT_FOR_CLD2).encode("utf-8", "ignore")
     try:
-        _, _, found = pycld2.detect(payload, bestEffort=True, returnVectors=False)
+        reliable, _, found = pycld2.detect(payload, bestEffort=True, returnVectors=False)
     except pycld2.error:
         return likely
     codes = [(_ALIASES.get(code.lower(), code.split("-")[0]), percent) for _, code, percent, _ in found if code != "un"]
     if not codes:
         return "en" if likely == UNKNOWN and letters >= 12 and text.isascii() else likely
+    if not reliable and letters < SHORT_LETTERS:
+        return likely  # "hi" is Tsonga to CLD2, and it says itself that it is guessing
     second_percent = codes[1][1] if len(codes) > 1 else 0
     if letters >= MIXED_LETTERS and (owner not in (None, codes[0][0]) or second_percent >= MIXED_SHARE_PERCENT):
         return MIXED
