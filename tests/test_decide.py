@@ -172,6 +172,12 @@ def test_a_resident_model_keeps_its_window_and_pays_no_load() -> None:
     assert cold.load_s > 0 and cold.total_s > warm.total_s
 
 
+def test_a_resident_model_is_not_refused_for_the_memory_that_it_holds_itself() -> None:
+    full = machine(0.2)
+    assert decided(build(SMALL), on=full).chosen is None
+    assert decided(build(SMALL, resident_context_tokens=8192), on=full).chosen is not None
+
+
 def test_fallbacks_are_other_models_in_order_and_as_many_as_the_policy_says() -> None:
     third = model("third", width=2)
     abilities = Abilities({**{(n, on): 1.0 for n in ("small", "large", "third") for on in (True, False)}})

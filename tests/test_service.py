@@ -128,7 +128,7 @@ async def test_a_stream_ends_with_finish_reason_router_block_and_done() -> None:
 
 async def test_usage_comes_in_a_last_chunk_when_asked_for() -> None:
     body = {**SUM, "stream": True, "stream_options": {"include_usage": True}}
-    events = events_of(await ask(app_on(fake("Two and two make four.")), "/v1/chat/completions", body))
+    events = events_of(await ask(app_on(fake("Two and two make four.")), "/v1/chat/completions", {**body, "think": False}))
     assert events[-1]["choices"] == []
     assert events[-1]["usage"]["completion_tokens"] > 0
     assert "router" in events[-1]

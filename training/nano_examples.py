@@ -54,7 +54,7 @@ def load_requests(path: Path) -> tuple[str, ...]:
 
 PHASES: dict[str, dict[str, float]] = {
     "first": {"sum": 68, "difference": 5.5, "product": 2.5, "units": 4, "greeting": 4, "refusal": 8, "tool": 7, "spared": 1},
-    "second": {"sum": 42, "difference": 9, "product": 9, "units": 8, "greeting": 4, "refusal": 8, "tool": 16, "spared": 4},
+    "second": {"sum": 33, "difference": 13, "product": 8, "units": 8, "greeting": 3, "refusal": 5, "tool": 25, "spared": 5},
 }
 """How often each task is drawn. The first phase learns to copy, to add and to work in steps; the second broadens."""
 

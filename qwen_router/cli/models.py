@@ -117,6 +117,7 @@ def fit(
     engine: Annotated[str, typer.Option(help="Engine: llamacpp, ollama, transformers.")] = "llamacpp",
     parallel: Annotated[int, typer.Option(help="Requests served at once.")] = 1,
     kv_type: Annotated[str, typer.Option(help="Type of the KV cache: f16, q8_0.")] = "f16",
+    yarn: Annotated[bool, typer.Option("--yarn", help="Allow contexts past the training length, where YaRN reaches them.")] = False,
     machine: MachineOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -125,7 +126,9 @@ def fit(
     from qwen_router.hardware import fit as fit_on
 
     row = Catalog.load().get(model)
-    result = fit_on(row, quant=quant, context_tokens=context, engine=engine, machine=machine_for(machine), parallel=parallel, kv_type=kv_type)
+    result = fit_on(
+        row, quant, context, engine, machine_for(machine), parallel=parallel, kv_type=kv_type, yarn=yarn
+    )
     if as_json:
         print_json(fit_line(result))
     else:
@@ -135,8 +138,11 @@ def fit(
 
 
 def fit_line(result: Any) -> dict[str, Any]:
-    """The fit as programs read it, MiB to one place."""
-    return {key: round(value, 1) if isinstance(value, float) else value for key, value in asdict(result).items()}
+    """The fit as programs read it, MiB and tokens/s to one place."""
+    return {
+        key: round(value, 1) if isinstance(value, float) and key != "kv_mib_per_token" else value
+        for key, value in asdict(result).items()
+    }
 
 
 def _print_fit(model: Model, line: dict[str, Any]) -> None:

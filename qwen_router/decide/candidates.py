@@ -9,7 +9,7 @@ to `decide.py`. Memory and speed come from `hardware/`, abilities from `ability.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
@@ -22,8 +22,7 @@ from qwen_router.decide.ability import AbilityTable
 from qwen_router.errors import CatalogError
 from qwen_router.hardware.machine import EngineName, Machine, ServedBuild
 from qwen_router.hardware.memory import memory_line
-from qwen_router.hardware.placement import place, usable_mib
-from qwen_router.hardware.speed import predict_speed
+from qwen_router.hardware.speed import placed_speed
 from qwen_router.policy import Policy
 from qwen_router.request import MODALITIES
 
@@ -222,29 +221,21 @@ def _physical(builds: tuple[Build, ...], machine: Machine, policy: Policy) -> di
     total, decode, prefill = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     fits, known = np.zeros(shape, dtype=np.bool_), np.zeros(len(builds), dtype=np.bool_)
     free, load, power = np.zeros(len(builds)), np.zeros(len(builds)), np.full(len(builds), np.nan)
-    room = max((usable_mib(device) for device in machine.devices), default=0.0)
+    roomy = replace(machine, devices=tuple(replace(d, memory_free_mib=d.memory_total_mib) for d in machine.devices))
     for i, build in enumerate(builds):
-        how = _arithmetic_engine(build)
+        here = roomy if build.resident else machine  # what is loaded holds its memory already
         try:
-            line = memory_line(build.model, quant=build.quant, engine=how)
+            line = memory_line(build.model, quant=build.quant, engine=build.engine)
         except CatalogError:  # its architecture is not, or not wholly, in the catalog: refused as unknown
             continue
         known[i] = True
-        free[i] = room
-        for k in range(shape[1]):
-            total[i, k] = line.total_mib(int(context[i, k]))
-            placement = place(total[i, k], machine)
-            in_place = build.resident or how != build.engine  # a server that has it loaded needs no room for it
-            fits[i, k] = placement.fits or in_place
-            if not fits[i, k] or not machine.devices:
-                continue
-            device = placement.devices[0] if placement.fits else machine.devices[0]
-            speed = predict_speed(
-                build.model, quant=build.quant, machine=machine, device=device, context_tokens=int(context[i, k]), engine=how
-            )
-            decode[i, k], prefill[i, k] = speed.decode_tps, speed.prefill_tps
-            load[i] = 0.0 if in_place else speed.load_s
-            power[i] = np.nan if device.power_w is None else device.power_w
+        total[i] = [line.total_mib(int(tokens)) for tokens in context[i]]
+        speed = placed_speed(
+            build.model, quant=build.quant, engine=build.engine, machine=here, context_tokens=context[i], total_mib=total[i]
+        )
+        fits[i], decode[i], prefill[i], free[i] = speed.fits, speed.decode_tps, speed.prefill_tps, speed.free_mib
+        load[i] = speed.load_s
+        power[i] = np.nan if speed.power_w is None else speed.power_w
     return {
         "context_tokens": context,
         "total_mib": total,
@@ -256,13 +247,6 @@ def _physical(builds: tuple[Build, ...], machine: Machine, policy: Policy) -> di
         "power_w": power,
         "known": known,
     }
-
-
-def _arithmetic_engine(build: Build) -> EngineName:
-    """Whose memory rules apply: those of an OpenAI-compatible server (or the fake) are unknown, so the like of its quantisation."""
-    if build.engine in ("openai", "fake"):
-        return "transformers" if build.quant in ("bf16", "f16") else "llamacpp"
-    return build.engine
 
 
 def _kept_away(build: Build, policy: Policy) -> bool:

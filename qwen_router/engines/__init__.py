@@ -1,1 +1,6 @@
-"""Engines: what runs a build. One module each behind the protocol of `base.py`; `configured.py` says which this installation offers."""
+"""Engines: what runs a build. One module each behind the protocol of `base.py`.
+
+`configured.py` says which ones this installation offers; docs/engines.md describes what they share.
+
+    python -c "from qwen_router.engines.fake import FakeEngine; print(FakeEngine().installed())"
+"""

@@ -52,8 +52,8 @@ class _Loaded:
 class TransformersEngine:
     """Checkpoint folders run in this process. Each is called by the name of its folder, or by its path.
 
-    `device` is "auto" (a GPU if torch sees one), or torch's name of one. `dtype` is "auto" or torch's name:
-    auto is bf16 on a GPU; on a CPU see docs/local_engines.md. Remote code is never trusted and nothing is downloaded.
+    `device` is "auto" (a GPU if torch sees one), or torch's name of one. `dtype` is "auto" (as the checkpoint is stored,
+    which is what the memory estimate counts) or torch's name. Remote code is never trusted and nothing is downloaded.
     """
 
     name: EngineName = "transformers"
@@ -190,7 +190,7 @@ class TransformersEngine:
             device = self._device if self._device != "auto" else _best_device(torch)
             model: Any = AutoModelForCausalLM.from_pretrained(
                 folder,
-                dtype=getattr(torch, self._dtype if self._dtype != "auto" else _best_dtype(device)),
+                dtype=self._dtype if self._dtype == "auto" else getattr(torch, self._dtype),
                 local_files_only=True,
                 trust_remote_code=False,
                 use_safetensors=True,
@@ -211,11 +211,6 @@ def _best_device(torch: Any) -> str:
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def _best_dtype(device: str) -> str:
-    """bf16 wherever it is not slower; measured in docs/local_engines.md."""
-    return "float32" if device == "cpu" else "bfloat16"
 
 
 def _loaded(model: Any, tokenizer: Any, folder: Path) -> _Loaded:
