@@ -1,6 +1,6 @@
 """How long a decision takes: over about 500 candidates, and against scoring them one object at a time in plain Python.
 
-    python benchmarks/decide.py --out decide.json
+python benchmarks/decide.py --out decide.json
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Writes the pages of docs/ that are made from the code: the command line's reference and the catalog's table.
 
-    python docs/reference.py          # write them
-    python docs/reference.py --check  # fail when one has drifted from the code
+python docs/reference.py          # write them
+python docs/reference.py --check  # fail when one has drifted from the code
 """
 
 from __future__ import annotations

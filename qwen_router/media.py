@@ -74,7 +74,9 @@ class Attachment:
         try:
             payload = file.read_bytes()
         except OSError as error:
-            raise InvalidRequest(f"cannot read {str(path)!r}: {error.strerror}", fix="check the path and its permissions") from error
+            raise InvalidRequest(
+                f"cannot read {str(path)!r}: {error.strerror}", fix="check the path and its permissions"
+            ) from error
         if not payload:
             raise InvalidRequest(f"{str(path)!r} is empty", fix="attach a file that has content")
         media_type = _sniffed(payload[:16]) or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
@@ -94,7 +96,9 @@ def attachment_of(block: Mapping[str, Any], *, where: str) -> Attachment:
         raise InvalidRequest(f"{where} has a block of type {block_type!r}", fix=f"one of text, {', '.join(_BLOCK_KINDS)}")
     source, media_type = _payload(block)
     if source is None:
-        raise InvalidRequest(f"{where}: the {kind} has no URL and no data", fix='{"type": "image_url", "image_url": {"url": "..."}}')
+        raise InvalidRequest(
+            f"{where}: the {kind} has no URL and no data", fix='{"type": "image_url", "image_url": {"url": "..."}}'
+        )
     if source.startswith("data:"):
         header, _, encoded = source.partition(",")
         media_type = header[5:].partition(";")[0] or media_type
@@ -109,7 +113,18 @@ def attachment_of(block: Mapping[str, Any], *, where: str) -> Attachment:
 def _payload(block: Mapping[str, Any]) -> tuple[str | None, str | None]:
     """(URL or base64, media type) wherever the shape keeps it."""
     media_type = block.get("mime_type") or block.get("media_type")
-    for key in ("image_url", "audio_url", "video_url", "input_audio", "source", "file", "url", "base64", "data", "file_data"):
+    for key in (
+        "image_url",
+        "audio_url",
+        "video_url",
+        "input_audio",
+        "source",
+        "file",
+        "url",
+        "base64",
+        "data",
+        "file_data",
+    ):
         value = block.get(key)
         if isinstance(value, Mapping):
             inner, inner_type = _payload(value)
@@ -130,7 +145,9 @@ def _head_of_base64(encoded: str, *, where: str) -> tuple[bytes, int]:
     try:
         first = base64.b64decode(head + "=" * (-len(head) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise InvalidRequest(f"{where} is neither a URL nor base64: {encoded[:24]!r}", fix="send a URL or base64 data") from error
+        raise InvalidRequest(
+            f"{where} is neither a URL nor base64: {encoded[:24]!r}", fix="send a URL or base64 data"
+        ) from error
     return first, len(encoded) * 3 // 4 - encoded[-2:].count("=")
 
 

@@ -1,6 +1,6 @@
 """The reply: what the caller gets at the end of the walk, and how a stream of events becomes one.
 
-    python -c "from qwen_router import Router; print(Router().ask('What is 12 + 30?').answer)"
+python -c "from qwen_router import Router; print(Router().ask('What is 12 + 30?').answer)"
 """
 
 from __future__ import annotations

@@ -171,7 +171,8 @@ def _shown(value: object) -> str:
 def _checked_text(text: str, *, where: str) -> str:
     if len(text) > MAX_TEXT_CHARS:
         raise InvalidRequest(
-            f"{where} has {len(text):,} characters, more than {MAX_TEXT_CHARS:,}", fix="send an excerpt or split the document"
+            f"{where} has {len(text):,} characters, more than {MAX_TEXT_CHARS:,}",
+            fix="send an excerpt or split the document",
         )
     return text
 
@@ -244,7 +245,9 @@ def _content(content: object, *, where: str) -> tuple[str, tuple[Attachment, ...
         if kind in ("text", "input_text", "output_text"):
             texts.append(str(block.get("text", "")))
         elif kind == "tool_use":
-            calls.append(ToolCall(id=str(block.get("id", "")), name=str(block.get("name", "")), arguments=block.get("input") or {}))
+            calls.append(
+                ToolCall(id=str(block.get("id", "")), name=str(block.get("name", "")), arguments=block.get("input") or {})
+            )
         elif kind == "tool_result":
             result_id = str(block.get("tool_use_id", ""))
             texts.append(_content(block.get("content"), where=where)[0])
@@ -276,7 +279,9 @@ def _tool(tool: Any, *, index: int) -> ToolSpec:
     """Read OpenAI ({type, function}), Ollama (same) and Anthropic ({name, input_schema}) tool declarations."""
     inner = tool.get("function", tool) if isinstance(tool, Mapping) else None
     if not isinstance(inner, Mapping) or not isinstance(inner.get("name"), str):
-        raise InvalidRequest(f"tool {index + 1} has no name: {_shown(tool)}", fix='send {"type": "function", "function": {"name": ...}}')
+        raise InvalidRequest(
+            f"tool {index + 1} has no name: {_shown(tool)}", fix='send {"type": "function", "function": {"name": ...}}'
+        )
     parameters = inner.get("parameters") or inner.get("input_schema") or {"type": "object", "properties": {}}
     if not isinstance(parameters, Mapping):
         raise InvalidRequest(f"tool {inner['name']!r} has parameters {_shown(parameters)}", fix="send a JSON Schema object")
@@ -365,7 +370,7 @@ def _wishes(body: Mapping[str, Any]) -> Wishes:
 
 
 def _thinking_wish(body: Mapping[str, Any]) -> tuple[bool | None, int | None]:
-    """(on or off, budget) from `think`, `enable_thinking`, `chat_template_kwargs`, `reasoning_effort` or Anthropic's `thinking`."""
+    """(on or off, budget) from any API's field: Ollama, OpenAI, Anthropic, or a template's arguments."""
     kwargs = body.get("chat_template_kwargs")
     flag = body.get("think", body.get("enable_thinking"))
     if flag is None and isinstance(kwargs, Mapping):

@@ -15,7 +15,6 @@ import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 
-
 from qwen_router.catalog import Catalog
 from qwen_router.decide import (
     Build,
@@ -321,5 +320,3 @@ class ReplyStream:
         if self._started or last:
             raise error
         self._failed.append(f"{candidate.label} on {candidate.build.engine}: {error.problem}")
-
-

@@ -1,14 +1,14 @@
 """Settings from the environment, read in this one place.
 
-    QWEN_ROUTER_POLICY      policy used when none is named (balanced)
-    QWEN_ROUTER_ENDPOINTS   OpenAI-compatible servers, comma-separated: http://127.0.0.1:8000/v1
-    QWEN_ROUTER_API_KEY     key sent to those servers
-    QWEN_ROUTER_GGUF        GGUF files to run in process, separated like PATH
-    QWEN_ROUTER_CHECKPOINTS checkpoint folders to run with transformers, separated like PATH
-    QWEN_ROUTER_TIMEOUT_S   longest wait for the next piece of a reply (120)
-    OLLAMA_HOST             where Ollama listens (http://127.0.0.1:11434)
+QWEN_ROUTER_POLICY      policy used when none is named (balanced)
+QWEN_ROUTER_ENDPOINTS   OpenAI-compatible servers, comma-separated: http://127.0.0.1:8000/v1
+QWEN_ROUTER_API_KEY     key sent to those servers
+QWEN_ROUTER_GGUF        GGUF files to run in process, separated like PATH
+QWEN_ROUTER_CHECKPOINTS checkpoint folders to run with transformers, separated like PATH
+QWEN_ROUTER_TIMEOUT_S   longest wait for the next piece of a reply (120)
+OLLAMA_HOST             where Ollama listens (http://127.0.0.1:11434)
 
-    python -c "from qwen_router.settings import Settings; print(Settings.from_environment())"
+python -c "from qwen_router.settings import Settings; print(Settings.from_environment())"
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ class Settings:
         return cls(
             policy=env.get("QWEN_ROUTER_POLICY") or "balanced",
             ollama_host=_ollama_host(env.get("OLLAMA_HOST") or ""),
-            endpoints=tuple(url.strip().rstrip("/") for url in env.get("QWEN_ROUTER_ENDPOINTS", "").split(",") if url.strip()),
+            endpoints=tuple(
+                url.strip().rstrip("/") for url in env.get("QWEN_ROUTER_ENDPOINTS", "").split(",") if url.strip()
+            ),
             api_key=env.get("QWEN_ROUTER_API_KEY") or None,
             gguf_files=_paths(env.get("QWEN_ROUTER_GGUF", "")),
             checkpoints=_paths(env.get("QWEN_ROUTER_CHECKPOINTS", "")),

@@ -14,16 +14,46 @@ import qwen_router
 PACKAGE = Path(qwen_router.__file__).parent
 
 # The order in which data walks through the rooms. A room imports from rooms to its left; a door from everything but doors.
-ROOMS = ("errors", "folders", "media", "request", "profile", "catalog", "hardware", "policy", "decide", "demo", "settings", "engines", "reply", "router")
+ROOMS = (
+    "errors",
+    "folders",
+    "media",
+    "request",
+    "profile",
+    "catalog",
+    "hardware",
+    "policy",
+    "decide",
+    "demo",
+    "settings",
+    "engines",
+    "reply",
+    "router",
+)
 DOORS = ("langchain", "agent", "service", "cli")
 BESIDE = ("tooling",)  # loads tools for the doors
 # Types that stand further left than the room they live in: values without logic, which other rooms name in their signatures.
 LEAVES = {"catalog.types": "request", "hardware.machine": "request", "profile.types": "request"}
-HEAVY = {"torch", "transformers", "langchain", "langchain_core", "httpx", "ollama", "xllamacpp", "starlette", "rich", "typer"}
+HEAVY = {
+    "torch",
+    "transformers",
+    "langchain",
+    "langchain_core",
+    "httpx",
+    "ollama",
+    "xllamacpp",
+    "starlette",
+    "rich",
+    "typer",
+}
 
 
 def modules() -> list[tuple[str, Path]]:
-    return [(".".join(p.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"), p) for p in sorted(PACKAGE.rglob("*.py")) if "demo/qwen3" not in str(p)]
+    return [
+        (".".join(p.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"), p)
+        for p in sorted(PACKAGE.rglob("*.py"))
+        if "demo/qwen3" not in str(p)
+    ]
 
 
 def imports_of(path: Path) -> set[str]:
@@ -56,7 +86,9 @@ def test_the_scan_sees_the_package() -> None:
     assert {room_of(name) for name in names} - {""} <= {*ROOMS, *DOORS, *BESIDE, "qwen_router", "__init__", "__main__"}
 
 
-@pytest.mark.parametrize(("module", "path"), [pytest.param(m, p, id=m or "qwen_router") for m, p in modules() if room_of(m) in ROOMS])
+@pytest.mark.parametrize(
+    ("module", "path"), [pytest.param(m, p, id=m or "qwen_router") for m, p in modules() if room_of(m) in ROOMS]
+)
 def test_a_room_imports_only_from_rooms_to_its_left(module: str, path: Path) -> None:
     here = ROOMS.index(room_of(module))
     for imported in imports_of(path):
@@ -73,10 +105,15 @@ def test_no_door_knows_another(module: str, path: Path) -> None:
     for imported in imports_of(path):
         door = room_of(imported.removeprefix("qwen_router."))
         if imported.startswith("qwen_router.") and door in DOORS and door != room_of(module):
-            assert (room_of(module), door) == ("cli", "service"), f"{module} imports {imported}"  # `serve` starts the service
+            assert (room_of(module), door) == ("cli", "service"), (
+                f"{module} imports {imported}"
+            )  # `serve` starts the service
 
 
-@pytest.mark.parametrize(("module", "path"), [pytest.param(m, p, id=m) for m, p in modules() if room_of(m) in ("decide", "policy", "catalog", "request")])
+@pytest.mark.parametrize(
+    ("module", "path"),
+    [pytest.param(m, p, id=m) for m, p in modules() if room_of(m) in ("decide", "policy", "catalog", "request")],
+)
 def test_the_core_imports_nothing_heavy(module: str, path: Path) -> None:
     assert not {name.partition(".")[0] for name in imports_of(path)} & HEAVY
 
@@ -103,9 +140,10 @@ def test_the_public_names_are_pinned() -> None:
 
 
 def test_importing_opens_no_file_beyond_code_and_no_socket_and_needs_no_extra() -> None:
-    program = """
+    program = (
+        f"blocked = {sorted(HEAVY - {'typer'})!r}"
+        + """
 import sys
-blocked = %r
 class Refuse:
     def find_spec(self, name, path=None, target=None):
         if name.partition('.')[0] in blocked:
@@ -113,13 +151,16 @@ class Refuse:
 sys.meta_path.insert(0, Refuse())
 opened = []
 def watch(event, args):
-    if event == 'socket.connect' or (event == 'open' and not str(args[0]).endswith(('.py', '.pyc', '.so', '.pth')) and 'r' == args[1]):
+    if event == 'open' and (str(args[0]).endswith(('.py', '.pyc', '.so', '.pth')) or args[1] != 'r'):
+        return
+    if event in ('open', 'socket.connect'):
         opened.append((event, str(args[0])))
 sys.addaudithook(watch)
 import qwen_router
 from qwen_router import Request
 print(opened)
-""" % sorted(HEAVY - {"typer"})
+"""
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert done.stderr == ""
     assert done.stdout.strip() == "[]"

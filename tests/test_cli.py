@@ -16,8 +16,33 @@ import pytest
 from qwen_router.profile.types import DOMAINS
 
 COMMAND = [sys.executable, "-m", "qwen_router"]
-CLASSIFY_KEYS = {"id", "domain", "domains", "depth", "difficulty", "language", "output_languages", "modalities", "confidence", "abstained", "input_tokens", "elapsed_us"}
-ROUTE_KEYS = {"id", "model", "quant", "engine", "thinking", "context_tokens", "sampling", "predicted", "fallbacks", "reason", "profile"}
+CLASSIFY_KEYS = {
+    "id",
+    "domain",
+    "domains",
+    "depth",
+    "difficulty",
+    "language",
+    "output_languages",
+    "modalities",
+    "confidence",
+    "abstained",
+    "input_tokens",
+    "elapsed_us",
+}
+ROUTE_KEYS = {
+    "id",
+    "model",
+    "quant",
+    "engine",
+    "thinking",
+    "context_tokens",
+    "sampling",
+    "predicted",
+    "fallbacks",
+    "reason",
+    "profile",
+}
 
 
 def run(*words: str, stdin: bytes = b"", environment: dict[str, str] | None = None) -> tuple[int, str, str]:
@@ -47,7 +72,7 @@ def test_lines_come_back_in_order_with_their_ids_and_a_broken_one_does_not_stop_
             b"{broken",
             b'{"id": 3, "messages": [{"role": "robot", "content": "hi"}]}',
             b'{"id": "bytes", "text": "\xff"}',
-            b'[1]',
+            b"[1]",
             b'{"id": "none"}',
             b'{"id": "m", "messages": [{"role": "user", "content": "\xe4\xbd\xa0\xe5\xa5\xbd"}]}',
             b'{"text": "no id"}',
@@ -104,7 +129,9 @@ def test_classify_and_route_agree_on_the_profile() -> None:
         pytest.param(("route", "--no-such-option"), b"", 2, "No such option", id="unknown-option"),
     ],
 )
-def test_bad_input_gets_one_clear_error_and_the_right_exit_code(words: tuple[str, ...], stdin: bytes, code: int, told: str) -> None:
+def test_bad_input_gets_one_clear_error_and_the_right_exit_code(
+    words: tuple[str, ...], stdin: bytes, code: int, told: str
+) -> None:
     found, out, err = run(*words, stdin=stdin)
     assert found == code, err + out
     assert any(part in err + out for part in told.split("|"))
@@ -128,7 +155,17 @@ def test_fit_prints_every_part_that_programs_rely_on() -> None:
     code, out, _ = run("fit", "Qwen3-8B", "--quant", "q4_K_M", "--context", "8192", "--machine", "rtx-4090", "--json")
     line = json.loads(out)
     assert code == 0 and line["fits"]
-    keys = ("weights_mib", "kv_mib", "state_mib", "compute_mib", "vision_mib", "total_mib", "max_context_tokens", "decode_tps", "prefill_tps")
+    keys = (
+        "weights_mib",
+        "kv_mib",
+        "state_mib",
+        "compute_mib",
+        "vision_mib",
+        "total_mib",
+        "max_context_tokens",
+        "decode_tps",
+        "prefill_tps",
+    )
     assert all(line[key] is not None for key in keys)
 
 
@@ -145,7 +182,9 @@ def test_a_real_engine_answers_with_and_without_thinking_and_leaves_no_tag(engin
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for child processes")
 def test_ctrl_c_ends_cleanly(tmp_path: Path) -> None:
-    process = subprocess.Popen([*COMMAND, "route", "--jsonl", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [*COMMAND, "route", "--jsonl", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     time.sleep(3)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)

@@ -33,7 +33,7 @@ def decided(
     abilities: Abilities = ABILITIES,
 ) -> Decision:
     rules = Policy.from_yaml(policy) if isinstance(policy, str) else policy
-    table = candidate_table(builds or (build(SMALL), build(LARGE)), on or machine(), rules, abilities=abilities)  # type: ignore[arg-type]
+    table = candidate_table(builds or (build(SMALL), build(LARGE)), on or machine(), rules, abilities=abilities)
     return decide(request, needs or profile(), table, scope="serving", decision_id="d")
 
 
@@ -88,21 +88,53 @@ def test_a_doubt_uses_the_narrower_slack_and_so_a_better_model() -> None:
 @pytest.mark.parametrize(
     ("builds", "options", "cause"),
     [
-        pytest.param((build(SMALL),), {"needs": profile(modalities=("text", "image"))}, "modality", id="image-to-a-text-model"),
-        pytest.param((build(model("small", tools=False)),), {"request": Request((), tools=(ToolSpec("f", "", {}),))}, "tools", id="tools"),
-        pytest.param((build(SMALL),), {"needs": profile(input_tokens=40_000)}, "context", id="prompt-past-the-training-length"),
+        pytest.param(
+            (build(SMALL),), {"needs": profile(modalities=("text", "image"))}, "modality", id="image-to-a-text-model"
+        ),
+        pytest.param(
+            (build(model("small", tools=False)),),
+            {"request": Request((), tools=(ToolSpec("f", "", {}),))},
+            "tools",
+            id="tools",
+        ),
+        pytest.param(
+            (build(SMALL),), {"needs": profile(input_tokens=40_000)}, "context", id="prompt-past-the-training-length"
+        ),
         pytest.param((build(LARGE),), {"on": machine(0.5)}, "memory", id="no-memory-free"),
-        pytest.param((build(model("small", commercial_use=False)),), {"policy": "name: x\nlimits: {commercial_licence_only: true}"}, "licence", id="licence"),
+        pytest.param(
+            (build(model("small", commercial_use=False)),),
+            {"policy": "name: x\nlimits: {commercial_licence_only: true}"},
+            "licence",
+            id="licence",
+        ),
         pytest.param((build(SMALL),), {"policy": "name: x\nlimits: {max_total_s: 0.001}"}, "latency", id="too-slow"),
-        pytest.param((build(SMALL),), {"policy": "name: x\nlimits: {max_memory_mib: 10}"}, "memory_limit", id="policy-memory"),
+        pytest.param(
+            (build(SMALL),), {"policy": "name: x\nlimits: {max_memory_mib: 10}"}, "memory_limit", id="policy-memory"
+        ),
         pytest.param((build(SMALL),), {"policy": "name: x\nlimits: {min_quality: 0.999}"}, "quality", id="quality-floor"),
-        pytest.param((build(SMALL),), {"request": Request.of({"messages": ["hi"], "model": "large"})}, "pin", id="another-model-was-asked-for"),
-        pytest.param((build(SMALL, engine="openai", endpoint="https://far.example/v1"),), {}, "privacy", id="remote-endpoint"),
-        pytest.param((build(SMALL),), {"policy": "name: x\nprivacy: {engines: [ollama]}"}, "privacy", id="engine-not-allowed"),
-        pytest.param((build(SMALL),), {"policy": "name: x\nrules: [{name: r, then: {never_models: ['made-up/*']}}]"}, "rule", id="rule"),
+        pytest.param(
+            (build(SMALL),),
+            {"request": Request.of({"messages": ["hi"], "model": "large"})},
+            "pin",
+            id="another-model-was-asked-for",
+        ),
+        pytest.param(
+            (build(SMALL, engine="openai", endpoint="https://far.example/v1"),), {}, "privacy", id="remote-endpoint"
+        ),
+        pytest.param(
+            (build(SMALL),), {"policy": "name: x\nprivacy: {engines: [ollama]}"}, "privacy", id="engine-not-allowed"
+        ),
+        pytest.param(
+            (build(SMALL),),
+            {"policy": "name: x\nrules: [{name: r, then: {never_models: ['made-up/*']}}]"},
+            "rule",
+            id="rule",
+        ),
     ],
 )
-def test_a_hard_requirement_refuses_with_its_own_reason(builds: tuple[Build, ...], options: dict[str, Any], cause: str) -> None:
+def test_a_hard_requirement_refuses_with_its_own_reason(
+    builds: tuple[Build, ...], options: dict[str, Any], cause: str
+) -> None:
     decision = decided(*builds, **options)
     assert decision.chosen is None
     assert cause in {v.cause for v in decision.verdicts()}
@@ -130,7 +162,9 @@ def test_a_local_endpoint_is_private_and_a_remote_one_needs_leave() -> None:
         pytest.param("none", "name: x", None, False, id="no-reasoning-mode"),
     ],
 )
-def test_thinking_follows_wish_then_policy_within_what_the_build_can(behaviour: str, policy: str, wish: bool | None, thinks: bool | None) -> None:
+def test_thinking_follows_wish_then_policy_within_what_the_build_can(
+    behaviour: str, policy: str, wish: bool | None, thinks: bool | None
+) -> None:
     request = replace(HELLO, wishes=Wishes(thinking=wish))
     chosen = decided(build(model("small", behaviour=behaviour)), policy=policy, request=request).chosen
     assert (None if chosen is None else chosen.thinking) is thinks
@@ -189,7 +223,8 @@ def test_fallbacks_are_other_models_in_order_and_as_many_as_the_policy_says() ->
 
 
 def test_a_rule_applies_only_when_its_conditions_hold_and_is_named_in_the_reason() -> None:
-    policy = "name: x\nrules:\n  - name: maths to small\n    when: {domains: [math]}\n    then: {only_models: [small], thinking: off}\n"
+    then = "{only_models: [small], thinking: off}"
+    policy = f"name: x\nrules:\n  - name: maths to small\n    when: {{domains: [math]}}\n    then: {then}\n"
     maths = decided(policy=policy)
     assert maths.chosen is not None and maths.chosen.build.model.id == "made-up/small" and not maths.chosen.thinking
     assert "maths to small" in maths.reason
@@ -217,7 +252,9 @@ def test_a_gpu_makes_it_faster_and_watts_give_energy() -> None:
 
 def test_the_line_for_programs_has_every_key_of_the_contract() -> None:
     line = decision_line(decided())
-    assert {"model", "quant", "engine", "thinking", "context_tokens", "sampling", "predicted", "fallbacks", "reason"} <= set(line)
+    assert {"model", "quant", "engine", "thinking", "context_tokens", "sampling", "predicted", "fallbacks", "reason"} <= set(
+        line
+    )
     assert set(line["predicted"]) >= {"quality", "ttft_s", "total_s", "memory_mib", "cost_usd", "energy_wh"}
     assert set(line["thinking"]) == {"enabled", "budget_tokens"}
 

@@ -15,13 +15,22 @@ PAGES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").glob("*.md")])
 BLOCKS = [
     pytest.param(block, id=f"{page.name}-{number}")
     for page in PAGES
-    for number, block in enumerate(re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL), 1)
+    for number, block in enumerate(
+        re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL), 1
+    )
 ]
 
 
 @pytest.mark.parametrize("block", BLOCKS)
 def test_every_python_block_runs(block: str, tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-W", "error::DeprecationWarning:__main__", "-c", block], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        [sys.executable, "-W", "error::DeprecationWarning:__main__", "-c", block],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -32,7 +41,13 @@ def test_every_local_link_leads_somewhere(page: Path) -> None:
 
 
 def test_the_generated_pages_have_not_drifted() -> None:
-    done = subprocess.run([sys.executable, str(REPOSITORY / "docs" / "reference.py"), "--check"], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        [sys.executable, str(REPOSITORY / "docs" / "reference.py"), "--check"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
 
 

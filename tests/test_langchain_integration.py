@@ -23,7 +23,9 @@ from qwen_router.tooling import load_tools
 from tests.worlds import machine
 
 pytestmark = [pytest.mark.loopback, pytest.mark.timeout(120)]
-BEYOND_NANO = pytest.mark.xfail(strict=False, reason="qwen3-nano was taught to call calculator and convert_units, no other tool")
+BEYOND_NANO = pytest.mark.xfail(
+    strict=False, reason="qwen3-nano was taught to call calculator and convert_units, no other tool"
+)
 
 
 @cache

@@ -27,10 +27,20 @@ def test_a_policy_of_the_working_folder_wins_over_the_shipped_one(tmp_path: Path
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        pytest.param("name: x\nobjective:\n  minimize: latency\n", ("line 3", "'objective.minimize'", "'minimise'"), id="misspelt-key"),
+        pytest.param(
+            "name: x\nobjective:\n  minimize: latency\n", ("line 3", "'objective.minimize'", "'minimise'"), id="misspelt-key"
+        ),
         pytest.param("name: x\nlimits:\n  max_total_s: -3\n", ("line 3", "limits.max_total_s", "-3"), id="negative-limit"),
-        pytest.param("name: x\nrules:\n  - name: a\n    then: {thinkng: on}\n", ("line 4", "thinkng", "'thinking'"), id="key-in-a-rule"),
-        pytest.param("name: x\nrules:\n  - name: a\n    when: {domains: [maths]}\n    then: {}\n", ("line 4", "'maths'", "'math'"), id="domain"),
+        pytest.param(
+            "name: x\nrules:\n  - name: a\n    then: {thinkng: on}\n",
+            ("line 4", "thinkng", "'thinking'"),
+            id="key-in-a-rule",
+        ),
+        pytest.param(
+            "name: x\nrules:\n  - name: a\n    when: {domains: [maths]}\n    then: {}\n",
+            ("line 4", "'maths'", "'math'"),
+            id="domain",
+        ),
         pytest.param("name: x\nrules:\n  - name: a\n", ("line 3", "then", "missing"), id="missing-key"),
         pytest.param("name: x\n a: [\n", ("line 2",), id="not-yaml"),
         pytest.param("- a\n", ("list",), id="a-list"),

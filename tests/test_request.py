@@ -25,7 +25,9 @@ def png(width_px: int, height_px: int, *, padding_bytes: int = 0) -> bytes:
 
 def wav(seconds: float) -> bytes:
     data = b"\0\0" * int(16000 * seconds)
-    head = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + len(data), b"WAVE", b"fmt ", 16, 1, 1, 16000, 32000, 2, 16, b"data", len(data))
+    head = struct.pack(
+        "<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + len(data), b"WAVE", b"fmt ", 16, 1, 1, 16000, 32000, 2, 16, b"data", len(data)
+    )
     return head + data
 
 
@@ -47,14 +49,20 @@ def test_any_text_is_one_user_message(text: str) -> None:
     ("body", "role", "text"),
     [
         pytest.param({"messages": [{"role": "user", "content": "hi"}]}, "user", "hi", id="openai"),
-        pytest.param({"messages": [{"role": "developer", "content": "be brief"}]}, "system", "be brief", id="openai-developer"),
-        pytest.param({"messages": [{"role": "user", "content": [{"type": "text", "text": "hi"}]}]}, "user", "hi", id="openai-blocks"),
+        pytest.param(
+            {"messages": [{"role": "developer", "content": "be brief"}]}, "system", "be brief", id="openai-developer"
+        ),
+        pytest.param(
+            {"messages": [{"role": "user", "content": [{"type": "text", "text": "hi"}]}]}, "user", "hi", id="openai-blocks"
+        ),
         pytest.param({"prompt": "hi", "model": "qwen3:8b"}, "user", "hi", id="ollama-generate"),
         pytest.param({"messages": [["user", "hi"]]}, None, None, id="a-list-pair-is-no-message"),
         pytest.param([("human", "hi")], "user", "hi", id="langchain-pair"),
         pytest.param([HumanMessage("hi")], "user", "hi", id="langchain-message"),
         pytest.param([SystemMessage("be brief")], "system", "be brief", id="langchain-system"),
-        pytest.param(ChatPromptTemplate.from_messages([("user", "{x}")]).invoke({"x": "hi"}), "user", "hi", id="langchain-prompt"),
+        pytest.param(
+            ChatPromptTemplate.from_messages([("user", "{x}")]).invoke({"x": "hi"}), "user", "hi", id="langchain-prompt"
+        ),
     ],
 )
 def test_every_shape_becomes_messages(body: Any, role: str | None, text: str | None) -> None:
@@ -69,9 +77,14 @@ def test_every_shape_becomes_messages(body: Any, role: str | None, text: str | N
 @pytest.mark.parametrize(
     "block",
     [
-        pytest.param({"type": "image_url", "image_url": {"url": f"data:image/png;base64,{b64(png(640, 480))}"}}, id="openai"),
+        pytest.param(
+            {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{b64(png(640, 480))}"}}, id="openai"
+        ),
         pytest.param({"type": "input_image", "image_url": f"data:image/png;base64,{b64(png(640, 480))}"}, id="responses"),
-        pytest.param({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": b64(png(640, 480))}}, id="anthropic"),
+        pytest.param(
+            {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": b64(png(640, 480))}},
+            id="anthropic",
+        ),
         pytest.param({"type": "image", "base64": b64(png(640, 480)), "mime_type": "image/png"}, id="langchain"),
         pytest.param({"type": "image", "image": f"data:image/png;base64,{b64(png(640, 480))}"}, id="qwen"),
     ],
@@ -104,7 +117,9 @@ def test_a_message_cannot_name_a_file_of_this_computer(tmp_path: Path) -> None:
     secret.write_bytes(png(1, 1))
     for source in (f"file://{secret}", str(secret)):
         try:
-            (image,) = Request.of([{"role": "user", "content": [{"type": "image_url", "image_url": {"url": source}}]}]).attachments
+            (image,) = Request.of(
+                [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": source}}]}]
+            ).attachments
         except InvalidRequest:
             continue
         assert image.width_px is None
@@ -142,17 +157,32 @@ def test_tools_and_their_calls_are_read_from_three_apis() -> None:
     assert tools[0] == tools[1]
     call = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Hangzhou"}'}}
     ollama = {"function": {"name": "weather", "arguments": {"city": "Hangzhou"}}}
-    use = {"role": "assistant", "content": [{"type": "tool_use", "id": "c1", "name": "weather", "input": {"city": "Hangzhou"}}]}
-    for message in ({"role": "assistant", "content": None, "tool_calls": [call]}, {"role": "assistant", "tool_calls": [ollama]}, use):
+    use = {
+        "role": "assistant",
+        "content": [{"type": "tool_use", "id": "c1", "name": "weather", "input": {"city": "Hangzhou"}}],
+    }
+    for message in (
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "assistant", "tool_calls": [ollama]},
+        use,
+    ):
         (read,) = Request.of([message]).messages[0].tool_calls
         assert (read.name, dict(read.arguments)) == ("weather", {"city": "Hangzhou"})
 
 
 def test_a_tool_answer_is_a_tool_message_in_every_api_and_marks_the_loop() -> None:
     result = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c1", "content": "sunny"}]}
-    for message in ({"role": "tool", "tool_call_id": "c1", "content": "sunny"}, result, ToolMessage("sunny", tool_call_id="c1")):
+    for message in (
+        {"role": "tool", "tool_call_id": "c1", "content": "sunny"},
+        result,
+        ToolMessage("sunny", tool_call_id="c1"),
+    ):
         request = Request.of([message])
-        assert (request.messages[0].role, request.messages[0].text, request.messages[0].tool_call_id) == ("tool", "sunny", "c1")
+        assert (request.messages[0].role, request.messages[0].text, request.messages[0].tool_call_id) == (
+            "tool",
+            "sunny",
+            "c1",
+        )
         assert request.in_tool_loop
 
 
@@ -199,7 +229,11 @@ def test_auto_is_no_pin(model: str | None, pin: str | None) -> None:
         pytest.param({"format": "json"}, {}, id="ollama-json"),
         pytest.param({"format": {"type": "object"}}, {"type": "object"}, id="ollama-schema"),
         pytest.param({"response_format": {"type": "json_object"}}, {}, id="openai-object"),
-        pytest.param({"response_format": {"type": "json_schema", "json_schema": {"schema": {"type": "array"}}}}, {"type": "array"}, id="openai-schema"),
+        pytest.param(
+            {"response_format": {"type": "json_schema", "json_schema": {"schema": {"type": "array"}}}},
+            {"type": "array"},
+            id="openai-schema",
+        ),
         pytest.param({"response_format": {"type": "text"}}, None, id="openai-text"),
     ],
 )
@@ -219,7 +253,11 @@ def test_a_response_format_is_one_schema(fields: dict[str, Any], schema: dict[st
         pytest.param([{"role": "user", "content": 5}], "5", id="content-as-number"),
         pytest.param([{"role": "user", "content": [{"type": "smell"}]}], "'smell'", id="unknown-block"),
         pytest.param([{"role": "user", "content": [{"type": "image", "base64": "%%%"}]}], "%%%", id="no-base64"),
-        pytest.param([{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "{"}}]}], "not JSON", id="bad-arguments"),
+        pytest.param(
+            [{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "{"}}]}],
+            "not JSON",
+            id="bad-arguments",
+        ),
         pytest.param({"messages": ["hi"], "tools": [{"function": {}}]}, "tool 1", id="nameless-tool"),
         pytest.param({"messages": ["hi"], "temperature": "warm"}, "'warm'", id="temperature-as-text"),
         pytest.param({"messages": ["hi"], "max_tokens": 0}, "max_tokens is 0", id="no-tokens"),
@@ -242,7 +280,10 @@ def test_five_megabytes_of_text_are_accepted() -> None:
 @given(
     st.recursive(
         st.none() | st.booleans() | st.floats() | st.text(max_size=8),
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["role", "content", "type", "text", "tool_calls"]), inner, max_size=4),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from(["role", "content", "type", "text", "tool_calls"]), inner, max_size=4)
+        ),
         max_leaves=12,
     )
 )

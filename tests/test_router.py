@@ -25,11 +25,15 @@ DOWN = EngineUnreachable("nobody answers", fix="start it", engine="fake", endpoi
 
 
 def served(model_id: str, *, endpoint: str = "fake", resident: bool = True) -> ServedBuild:
-    return ServedBuild("fake", endpoint, model_id.rpartition("/")[2].lower(), model_id, "q8_0", resident=resident, context_tokens=32768)
+    return ServedBuild(
+        "fake", endpoint, model_id.rpartition("/")[2].lower(), model_id, "q8_0", resident=resident, context_tokens=32768
+    )
 
 
 def router(*engines: FakeEngine, **options: Any) -> Router:
-    return Router(engines=engines or (FakeEngine(models=[served("Qwen/Qwen3-8B")]),), machine=machine(), settings=Settings(), **options)
+    return Router(
+        engines=engines or (FakeEngine(models=[served("Qwen/Qwen3-8B")]),), machine=machine(), settings=Settings(), **options
+    )
 
 
 def test_route_without_a_served_model_is_advice_over_the_whole_catalog() -> None:
@@ -51,7 +55,9 @@ def test_another_machine_means_advice_and_no_engine_is_asked() -> None:
         def installed(self) -> tuple[ServedBuild, ...]:
             raise AssertionError("asked")
 
-    decision = Router(engines=(Untouchable(),), machine=replace(machine(), hypothetical=True), settings=Settings()).route("hi")
+    decision = Router(engines=(Untouchable(),), machine=replace(machine(), hypothetical=True), settings=Settings()).route(
+        "hi"
+    )
     assert decision.scope == "advice"
 
 
@@ -69,7 +75,13 @@ def test_the_engine_is_told_mode_budget_sampling_and_window_explicitly() -> None
     route.ask({"messages": ["2 + 2?"], "think": True, "thinking_budget": 300, "seed": 5, "max_tokens": 50, "stop": ["END"]})
     route.ask({"messages": ["2 + 2?"], "think": False, "temperature": 0})
     on, off = engine.calls
-    assert (on.thinking.enabled, on.thinking.budget_tokens, on.seed, on.max_answer_tokens, on.stop) == (True, 300, 5, 50, ("END",))
+    assert (on.thinking.enabled, on.thinking.budget_tokens, on.seed, on.max_answer_tokens, on.stop) == (
+        True,
+        300,
+        5,
+        50,
+        ("END",),
+    )
     assert (off.thinking.enabled, off.sampling.temperature) == (False, 0)
     card = Catalog.load().get("Qwen/Qwen3-8B").sampling
     assert card.thinking is not None and on.sampling == card.thinking
@@ -94,7 +106,14 @@ def test_a_failing_engine_hands_over_to_the_fallback_before_the_first_byte() -> 
 
 
 def test_after_the_first_byte_an_error_is_the_callers_and_nothing_is_said_twice() -> None:
-    breaking = FakeEngine(["a long enough answer"], models=[served("Qwen/Qwen3-8B", endpoint="a")], fail=DOWN, fail_after=2, endpoint="a", chunk_chars=4)
+    breaking = FakeEngine(
+        ["a long enough answer"],
+        models=[served("Qwen/Qwen3-8B", endpoint="a")],
+        fail=DOWN,
+        fail_after=2,
+        endpoint="a",
+        chunk_chars=4,
+    )
     up = FakeEngine(["never said"], models=[served("Qwen/Qwen3-4B", endpoint="b")], endpoint="b")
     stream = router(breaking, up).stream({"messages": ["Prove it."], "think": False}, policy=BEST)
     heard: list[Event] = []
@@ -106,7 +125,10 @@ def test_after_the_first_byte_an_error_is_the_callers_and_nothing_is_said_twice(
 
 
 def test_when_every_attempt_fails_the_last_error_is_raised() -> None:
-    engines = [FakeEngine(models=[served(f"Qwen/{m}", endpoint=e)], fail=DOWN, endpoint=e) for m, e in (("Qwen3-8B", "a"), ("Qwen3-4B", "b"))]
+    engines = [
+        FakeEngine(models=[served(f"Qwen/{m}", endpoint=e)], fail=DOWN, endpoint=e)
+        for m, e in (("Qwen3-8B", "a"), ("Qwen3-4B", "b"))
+    ]
     with pytest.raises(EngineUnreachable, match="nobody answers"):
         router(*engines).ask("hi")
 
@@ -188,7 +210,9 @@ def test_ollamas_host_is_read_as_ollama_reads_it(environment: dict[str, str], ho
 
 
 def test_settings_read_lists_and_refuse_a_bad_timeout(tmp_path: Path) -> None:
-    settings = Settings.from_environment({"QWEN_ROUTER_ENDPOINTS": "http://a/v1/, http://b/v1", "QWEN_ROUTER_API_KEY": "secret"})
+    settings = Settings.from_environment(
+        {"QWEN_ROUTER_ENDPOINTS": "http://a/v1/, http://b/v1", "QWEN_ROUTER_API_KEY": "secret"}
+    )
     assert settings.endpoints == ("http://a/v1", "http://b/v1")
     assert "secret" not in repr(settings)
     with pytest.raises(InvalidRequest, match="'soon'"):

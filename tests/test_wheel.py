@@ -49,11 +49,24 @@ def test_the_wheel_stays_small(wheel: Path) -> None:
 
 def test_the_installed_wheel_routes_without_the_checkout(wheel: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
-    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(site), str(wheel)]
+    install = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-index",
+        "--target",
+        str(site),
+        str(wheel),
+    ]
     subprocess.run(install, check=True, timeout=120)
     environment = {**os.environ, "PYTHONPATH": str(site)}
     where = [sys.executable, "-c", "import qwen_router; print(qwen_router.__file__)"]
-    found = subprocess.run(where, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True, timeout=60).stdout
+    found = subprocess.run(
+        where, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True, timeout=60
+    ).stdout
     assert found.startswith(str(site))
     route = [sys.executable, "-m", "qwen_router", "route", "--json", "What is 12 * 13?"]
     done = subprocess.run(route, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=60)

@@ -13,7 +13,9 @@ from qwen_router.decide import Build
 from qwen_router.hardware.machine import Device, Machine
 from qwen_router.profile.types import DOMAINS, Profile
 
-ARCHITECTURE = Architecture(layers=28, hidden=1024, heads=16, kv_heads=8, head_dim=128, vocab=151936, ffn=3072, tied_embeddings=True, qk_norm=True)
+ARCHITECTURE = Architecture(
+    layers=28, hidden=1024, heads=16, kv_heads=8, head_dim=128, vocab=151936, ffn=3072, tied_embeddings=True, qk_norm=True
+)
 
 
 def model(name: str, *, width: int = 1, behaviour: str = "toggle", **fields: Any) -> Model:
@@ -37,16 +39,42 @@ def model(name: str, *, width: int = 1, behaviour: str = "toggle", **fields: Any
     )
 
 
-def build(of: Model, *, quant: str = "q4_K_M", engine: str = "llamacpp", endpoint: str = "", resident_context_tokens: int | None = None) -> Build:
+def build(
+    of: Model,
+    *,
+    quant: str = "q4_K_M",
+    engine: str = "llamacpp",
+    endpoint: str = "",
+    resident_context_tokens: int | None = None,
+) -> Build:
     return Build(
-        of, quant, engine, endpoint, of.id.rpartition("/")[2], installed=True, resident=resident_context_tokens is not None, resident_context_tokens=resident_context_tokens  # type: ignore[arg-type]
+        of,
+        quant,
+        engine,
+        endpoint,
+        of.id.rpartition("/")[2],
+        installed=True,
+        resident=resident_context_tokens is not None,
+        resident_context_tokens=resident_context_tokens,  # type: ignore[arg-type]
     )
 
 
 def machine(free_gib: float = 16.0, *, gpu_gib: float | None = None) -> Machine:
     devices = [Device("cpu", "cpu", "made-up CPU", 32 * 1024, free_gib * 1024, bandwidth_gib_s=40, compute_tflops=0.5)]
     if gpu_gib is not None:
-        devices.insert(0, Device("cuda:0", "cuda", "made-up GPU", gpu_gib * 1024, gpu_gib * 1024, bandwidth_gib_s=900, compute_tflops=150, power_w=300))
+        devices.insert(
+            0,
+            Device(
+                "cuda:0",
+                "cuda",
+                "made-up GPU",
+                gpu_gib * 1024,
+                gpu_gib * 1024,
+                bandwidth_gib_s=900,
+                compute_tflops=150,
+                power_w=300,
+            ),
+        )
     return Machine(name="made-up", devices=tuple(devices), cores=8, system="Linux", disk_read_mib_s=1000)
 
 

@@ -1,6 +1,6 @@
 """The catalog: every Qwen model that this project knows, with architecture, context, thinking, scores and sources.
 
-    python -c "from qwen_router.catalog import Catalog; print(Catalog.load().get('qwen3:8b').id)"
+python -c "from qwen_router.catalog import Catalog; print(Catalog.load().get('qwen3:8b').id)"
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""The command line: thin commands over the router, one file a group. Everything heavy is imported by the command that needs it.
+"""The command line: thin commands over the router, one file a group.
+
+Everything heavy is imported by the command that needs it.
 
 Errors become one line on stderr and an exit code here and nowhere else: 0 done, 1 failed, 2 wrong usage, 3 nothing fits,
 4 engine unreachable, 130 interrupted.
@@ -67,8 +69,13 @@ def main() -> None:
     except BrokenPipeError:  # `qwen-router models | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
-    except Exception as error:  # the last line of defence: a defect of ours is told as such, and the traceback is kept for its report
+    except (
+        Exception
+    ) as error:  # the last line of defence: a defect of ours is told as such, and the traceback is kept for its report
         if os.environ.get("QWEN_ROUTER_DEBUG"):
             raise
-        typer.echo(f"internal error: {type(error).__name__}: {error}\n  try: QWEN_ROUTER_DEBUG=1 and report what it prints", err=True)
+        typer.echo(
+            f"internal error: {type(error).__name__}: {error}\n  try: QWEN_ROUTER_DEBUG=1 and report what it prints",
+            err=True,
+        )
         sys.exit(1)

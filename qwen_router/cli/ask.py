@@ -1,6 +1,6 @@
 """`ask`: route a request and answer it here.
 
-    qwen-router ask "What is 12 + 30 + 58?" --think
+qwen-router ask "What is 12 + 30 + 58?" --think
 """
 
 from __future__ import annotations
@@ -21,16 +21,22 @@ def add_to(app: typer.Typer) -> None:
 
 
 def ask(
-    words: Annotated[list[str] | None, typer.Argument(help="The request; standard input when left out.", show_default=False)] = None,
+    words: Annotated[
+        list[str] | None, typer.Argument(help="The request; standard input when left out.", show_default=False)
+    ] = None,
     attach: FilesOption = None,
     policy: PolicyOption = None,
     model: Annotated[str | None, typer.Option(help="Answer with this model.")] = None,
     engine: Annotated[str | None, typer.Option(help="Use only this engine: ollama, openai, llamacpp, transformers.")] = None,
-    think: Annotated[bool | None, typer.Option("--think/--no-think", help="Switch thinking on or off; the policy decides otherwise.")] = None,
+    think: Annotated[
+        bool | None, typer.Option("--think/--no-think", help="Switch thinking on or off; the policy decides otherwise.")
+    ] = None,
     budget: Annotated[int | None, typer.Option(min=1, help="Most tokens to think for.")] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Most tokens of the answer.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the sampling.")] = None,
-    show_reasoning: Annotated[bool, typer.Option("--reasoning/--no-reasoning", help="Show the thinking (on stderr).")] = True,
+    show_reasoning: Annotated[
+        bool, typer.Option("--reasoning/--no-reasoning", help="Show the thinking (on stderr).")
+    ] = True,
     as_json: JsonOption = False,
 ) -> None:
     """Answer a request with the model that routing chooses among those that run here."""
@@ -64,7 +70,9 @@ def ask(
 
 def _print_end(reply: Reply) -> None:
     typer.echo()
-    typer.secho(f"— {reply.served_by.label} on {reply.served_by.build.engine}, {reply.timings.total_s:.1f} s", err=True, dim=True)
+    typer.secho(
+        f"— {reply.served_by.label} on {reply.served_by.build.engine}, {reply.timings.total_s:.1f} s", err=True, dim=True
+    )
     for attempt in reply.failed_attempts:
         typer.secho(f"— before: {attempt}", err=True, dim=True)
     for violation in reply.violations:

@@ -1,6 +1,6 @@
 """What several commands share: reading text from arguments, files and standard input, and making a router from options.
 
-    qwen-router route --machine rtx-4090 "Write a haiku"
+qwen-router route --machine rtx-4090 "Write a haiku"
 """
 
 from __future__ import annotations
@@ -25,8 +25,12 @@ if TYPE_CHECKING:
 OBJECTIVES = ("quality", "balanced", "fast", "cheap")
 
 PolicyOption = Annotated[str | None, typer.Option("--policy", "-p", help="Policy by name or YAML file (default: balanced).")]
-ObjectiveOption = Annotated[str | None, typer.Option("--objective", help=f"Objective of that policy: {', '.join(OBJECTIVES)}.")]
-MachineOption = Annotated[str | None, typer.Option("--machine", "-m", help="Plan for another machine: rtx-4090, 4xh100-80, FILE.")]
+ObjectiveOption = Annotated[
+    str | None, typer.Option("--objective", help=f"Objective of that policy: {', '.join(OBJECTIVES)}.")
+]
+MachineOption = Annotated[
+    str | None, typer.Option("--machine", "-m", help="Plan for another machine: rtx-4090, 4xh100-80, FILE.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 FilesOption = Annotated[list[Path] | None, typer.Option("--attach", "-a", help="Attach an image, audio or other file.")]
 
@@ -45,7 +49,8 @@ def read_text(words: list[str] | None) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InvalidRequest(
-            f"standard input is not UTF-8: byte {raw[error.start]:#04x} at {error.start}", fix="convert it: iconv -f LATIN1 -t UTF-8"
+            f"standard input is not UTF-8: byte {raw[error.start]:#04x} at {error.start}",
+            fix="convert it: iconv -f LATIN1 -t UTF-8",
         ) from error
 
 
@@ -62,7 +67,12 @@ def read_request(words: list[str] | None, attachments: list[Path] | None) -> Req
 
 
 def router_from(
-    *, policy: str | None = None, objective: str | None = None, machine: str | None = None, candidates: str | None = None, engine: str | None = None
+    *,
+    policy: str | None = None,
+    objective: str | None = None,
+    machine: str | None = None,
+    candidates: str | None = None,
+    engine: str | None = None,
 ) -> Router:
     """A router as the options ask for it."""
     from qwen_router.router import Router

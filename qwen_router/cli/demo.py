@@ -1,6 +1,6 @@
 """`demo`: the whole walk on this machine in a minute, with nothing but the package: look, route, answer.
 
-    qwen-router demo
+qwen-router demo
 """
 
 from __future__ import annotations
@@ -37,7 +37,10 @@ def demo() -> None:
     out.rule("This machine", align="left")
     out.print(router.machine.summary(), markup=False)
     builds, candidates = len(router.builds("advice")), len(router.table(scope="advice"))
-    out.print(f"policy {router.policy.name}: {builds} builds of the catalog, {candidates} candidates with their thinking modes", markup=False)
+    out.print(
+        f"policy {router.policy.name}: {builds} builds of the catalog, {candidates} candidates with their thinking modes",
+        markup=False,
+    )
     out.rule("Who should answer what here (nothing is run)", align="left")
     requests = demo_requests()
     _print_table([(label, router.route(request)) for label, request in requests])
@@ -62,7 +65,9 @@ def demo_requests() -> tuple[tuple[str, Request], ...]:
         text="Read the total off this receipt.",
         attachments=(attachment_of({"type": "image", "data": _white_png(1280, 960)}, where="demo"),),
     )
-    document = "\n".join(f"Section {n}. The supplier delivers the goods named in annex {n} within {n + 5} days." for n in range(1, 900))
+    document = "\n".join(
+        f"Section {n}. The supplier delivers the goods named in annex {n} within {n + 5} days." for n in range(1, 900)
+    )
     weather = ToolSpec("get_weather", "The weather now.", {"type": "object", "properties": {"city": {"type": "string"}}})
     return (
         ("greeting", Request.of("Good morning! How are you?")),
@@ -72,7 +77,10 @@ def demo_requests() -> tuple[tuple[str, Request], ...]:
         ("knowledge, Chinese", Request.of("为什么天空是蓝色的？")),
         ("an image", Request(messages=(picture,))),
         ("a long document", Request.of(f"{document}\n\nWhich annex is due after 40 days?")),
-        ("a tool", Request(messages=(Message(role="user", text="What is the weather in Hangzhou right now?"),), tools=(weather,))),
+        (
+            "a tool",
+            Request(messages=(Message(role="user", text="What is the weather in Hangzhou right now?"),), tools=(weather,)),
+        ),
     )
 
 
@@ -118,7 +126,11 @@ def _answer(router: Router, *, think: bool) -> None:
     if reply.reasoning:
         out.print(f"  thought  {' '.join(reply.reasoning.split())}", style="dim", markup=False)
     out.print(f"  answer   {reply.answer.strip()}   (right: 135)", markup=False)
-    out.print(f"  by       {reply.served_by.label} on {reply.served_by.build.engine}, {reply.timings.total_s:.2f} s", style="dim", markup=False)
+    out.print(
+        f"  by       {reply.served_by.label} on {reply.served_by.build.engine}, {reply.timings.total_s:.2f} s",
+        style="dim",
+        markup=False,
+    )
     for violation in reply.violations:
         out.print(f"  violation {violation.kind}: {violation.detail}", style="dim", markup=False)
     if think and reply.notice:

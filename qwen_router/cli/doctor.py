@@ -1,6 +1,6 @@
 """`doctor`: what was looked for, what was found, and what to do about the rest.
 
-    qwen-router doctor
+qwen-router doctor
 """
 
 from __future__ import annotations
@@ -77,6 +77,10 @@ def _engine_checks() -> list[tuple[str, bool, str]]:
 
 def _extra_checks() -> list[tuple[str, bool, str]]:
     return [
-        (f"extra {extra}", find_spec(module) is not None, "installed" if find_spec(module) else f'pip install "qwen-router[{extra}]"')
+        (
+            f"extra {extra}",
+            find_spec(module) is not None,
+            "installed" if find_spec(module) else f'pip install "qwen-router[{extra}]"',
+        )
         for extra, module in EXTRAS.items()
     ]

@@ -1,6 +1,6 @@
 """`models`, `hardware` and `fit`: what there is, what this machine is, what goes onto it.
 
-    qwen-router fit Qwen3-8B --quant q4_K_M --context 16384
+qwen-router fit Qwen3-8B --quant q4_K_M --context 16384
 """
 
 from __future__ import annotations
@@ -77,7 +77,9 @@ def _print_model(model: Model) -> None:
 
 def hardware(
     machine: MachineOption = None,
-    measure: Annotated[bool, typer.Option("--measure", help="Measure memory bandwidth and compute (about a second).")] = False,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Measure memory bandwidth and compute (about a second).")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show this machine: devices, free and total memory, cores, and what limits them."""
@@ -92,7 +94,10 @@ def hardware(
     typer.echo(f"{found.name}: {found.system}, {found.cores} cores")
     for d in found.devices:
         how = "measured" if d.measured else "estimated"
-        rates = [f"{d.bandwidth_gib_s:.0f} GiB/s" if d.bandwidth_gib_s else "", f"{d.compute_tflops:.2g} TFLOPS" if d.compute_tflops else ""]
+        rates = [
+            f"{d.bandwidth_gib_s:.0f} GiB/s" if d.bandwidth_gib_s else "",
+            f"{d.compute_tflops:.2g} TFLOPS" if d.compute_tflops else "",
+        ]
         known = ", ".join(rate for rate in rates if rate)
         typer.echo(
             f"  {d.id:<8} {d.name}: {d.memory_free_mib / 1024:.1f} of {d.memory_total_mib / 1024:.1f} GiB free"
@@ -117,7 +122,9 @@ def fit(
     engine: Annotated[str, typer.Option(help="Engine: llamacpp, ollama, transformers.")] = "llamacpp",
     parallel: Annotated[int, typer.Option(help="Requests served at once.")] = 1,
     kv_type: Annotated[str, typer.Option(help="Type of the KV cache: f16, q8_0.")] = "f16",
-    yarn: Annotated[bool, typer.Option("--yarn", help="Allow contexts past the training length, where YaRN reaches them.")] = False,
+    yarn: Annotated[
+        bool, typer.Option("--yarn", help="Allow contexts past the training length, where YaRN reaches them.")
+    ] = False,
     machine: MachineOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -126,9 +133,7 @@ def fit(
     from qwen_router.hardware import fit as fit_on
 
     row = Catalog.load().get(model)
-    result = fit_on(
-        row, quant, context, engine, machine_for(machine), parallel=parallel, kv_type=kv_type, yarn=yarn
-    )
+    result = fit_on(row, quant, context, engine, machine_for(machine), parallel=parallel, kv_type=kv_type, yarn=yarn)
     if as_json:
         print_json(fit_line(result))
     else:

@@ -1,7 +1,7 @@
 """`classify` and `route`: what a request needs, and who should answer it. Nothing is run.
 
-    qwen-router route --explain "Solve x^2 - 5x + 6 = 0"
-    qwen-router route --jsonl requests.jsonl > decisions.jsonl
+qwen-router route --explain "Solve x^2 - 5x + 6 = 0"
+qwen-router route --jsonl requests.jsonl > decisions.jsonl
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ BATCH_LINES = 256
 Words = Annotated[list[str] | None, typer.Argument(help="The request; standard input when left out.", show_default=False)]
 Jsonl = Annotated[
     str | None,
-    typer.Option("--jsonl", help='Read requests, one JSON object a line ({"id", "text"} or {"id", "messages"}); - is standard input.'),
+    typer.Option(
+        "--jsonl", help='Read requests, one JSON object a line ({"id", "text"} or {"id", "messages"}); - is standard input.'
+    ),
 ]
 
 
@@ -155,7 +157,9 @@ def _parse(raw: bytes, number: int) -> tuple[Any, Request | RouterError]:
         try:
             item = json.loads(raw.decode("utf-8"))
         except UnicodeDecodeError as error:
-            raise InvalidRequest(f"line {number} is not UTF-8 at byte {error.start}", fix="convert the file to UTF-8") from error
+            raise InvalidRequest(
+                f"line {number} is not UTF-8 at byte {error.start}", fix="convert the file to UTF-8"
+            ) from error
         except (json.JSONDecodeError, RecursionError) as error:
             raise InvalidRequest(f"line {number} is not JSON: {error}", fix="one JSON object a line") from error
         if not isinstance(item, dict):
@@ -163,7 +167,11 @@ def _parse(raw: bytes, number: int) -> tuple[Any, Request | RouterError]:
         line_id = item.get("id", number)
         if "text" not in item and "messages" not in item:
             raise InvalidRequest(f"line {number} has neither 'text' nor 'messages'", fix='{"id": 1, "text": "..."}')
-        body = {"messages": item["messages"], "tools": item.get("tools")} if "messages" in item else {"text": item["text"], "tools": item.get("tools")}
+        body = (
+            {"messages": item["messages"], "tools": item.get("tools")}
+            if "messages" in item
+            else {"text": item["text"], "tools": item.get("tools")}
+        )
         return line_id, Request.of(_without_foreign_tools(body))
     except RouterError as error:
         return line_id, error
@@ -220,7 +228,14 @@ def _print_verdicts(decision: Decision) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for name, justify in (("fate", "left"), ("candidate", "left"), ("quality", "right"), ("seconds", "right"), ("GiB", "right"), ("reason", "left")):
+    for name, justify in (
+        ("fate", "left"),
+        ("candidate", "left"),
+        ("quality", "right"),
+        ("seconds", "right"),
+        ("GiB", "right"),
+        ("reason", "left"),
+    ):
         table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
     for verdict in decision.verdicts():
         c = verdict.candidate

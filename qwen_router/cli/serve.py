@@ -1,6 +1,6 @@
 """`serve`: the routing service.
 
-    qwen-router serve --port 8000
+qwen-router serve --port 8000
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ def add_to(app: typer.Typer) -> None:
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; another than loopback needs --api-key.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
-    api_key: Annotated[str | None, typer.Option(envvar="QWEN_ROUTER_SERVE_KEY", help="Key that callers must send.", show_envvar=True)] = None,
+    api_key: Annotated[
+        str | None, typer.Option(envvar="QWEN_ROUTER_SERVE_KEY", help="Key that callers must send.", show_envvar=True)
+    ] = None,
     policy: PolicyOption = None,
     engine: Annotated[str | None, typer.Option(help="Use only this engine: ollama, openai, llamacpp, transformers.")] = None,
 ) -> None:

@@ -58,8 +58,8 @@ class Build:
 class CandidateTable:
     """Builds (rows b), context buckets (columns k) and candidates (rows n), each column by its name.
 
-    `context_tokens`, `total_mib`, `decode_tps`, `prefill_tps` are [b, k]; where a build does not fit, `fits` is False and the
-    speeds are 0. `ability` (budget without end) and `ability_floor` (no thought) are means in
+    `context_tokens`, `total_mib`, `decode_tps`, `prefill_tps` are [b, k]; where a build does not fit, `fits` is False and
+    the speeds are 0. `ability` (budget without end) and `ability_floor` (no thought) are means in
     logits [n, domain], `ability_sd` and `scored` likewise;
     `vision_*` are [n].
     """
@@ -181,7 +181,9 @@ def candidate_table(
         kept_away=np.array([_kept_away(b, policy) for b in builds], dtype=np.bool_),
         can_stay_off=np.array([b.model.thinking.behaviour == "toggle" for b in builds], dtype=np.bool_),
         resident_context_tokens=np.array([b.resident_context_tokens or 0 for b in builds], dtype=np.int64),
-        takes=np.array([[m in b.model.modalities for m in MODALITIES] for b in builds], dtype=np.bool_).reshape(-1, len(MODALITIES)),
+        takes=np.array([[m in b.model.modalities for m in MODALITIES] for b in builds], dtype=np.bool_).reshape(
+            -1, len(MODALITIES)
+        ),
         has_tools=np.array([b.model.tools is not False for b in builds], dtype=np.bool_),
         commercial=np.array([b.model.commercial_use is True for b in builds], dtype=np.bool_),
         rule_refuses=_rule_refusals(builds, policy),

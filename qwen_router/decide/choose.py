@@ -1,8 +1,8 @@
 """`decide()`: the pure choice. Everything that it needs is an argument; the same arguments give the same decision.
 
 First every hard requirement refuses, each candidate by the first that it breaks; the rest is predicted and ordered by the
-policy's objective. Ties break by higher quality, then less memory, then model id, quantisation and budget in alphabetical and
-numerical order. That nothing fits is a decision too.
+policy's objective. Ties break by higher quality, then less memory, then model id, quantisation and budget in alphabetical
+and numerical order. That nothing fits is a decision too.
 
     python -c "from qwen_router import Router; print(Router().route('hi', policy='fast').chosen)"
 """
@@ -127,7 +127,10 @@ def _causes(
 
 
 def _unwanted_mode(table: CandidateTable, wishes: Wishes, rules: tuple[tuple[int, Rule], ...]) -> Bools:
-    """Candidates in the mode that caller, rule or policy forbid (in that order); with a wished budget, all but one of each build."""
+    """Candidates in the mode that caller, rule or policy forbid, in that order of precedence.
+
+    With a wished budget all thinking candidates of a build are the same one: all but the first are refused.
+    """
     mode: str = table.policy.thinking.mode
     for _, rule in rules:
         mode = rule.then.thinking or mode

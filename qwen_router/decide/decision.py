@@ -91,7 +91,8 @@ class Decision:
 
     `chosen` is None when nothing can serve it; `reason` then says what would help. `fallbacks` are tried in order when the
     engine of the chosen one fails before its first byte.
-    `best_quality` is the best within `patience_s`, and `slack` what was allowed below it. `overrides` lists every wish that could not be kept.
+    `best_quality` is the best within `patience_s`, and `slack` what was allowed below it. `overrides` lists every wish that
+    could not be kept.
     """
 
     id: str

@@ -63,14 +63,15 @@ def _help(decision: Decision) -> str:
     match furthest:
         case "memory":
             smallest = int(index[np.argmin(prediction.memory_mib[index])])
-            build = table.build_of[smallest]
+            needs_gib = prediction.memory_mib[smallest] / 1024
+            free_gib = table.free_mib[table.build_of[smallest]] / 1024
             return (
-                f"the smallest left, {decision.candidate(smallest).label}, needs {prediction.memory_mib[smallest] / 1024:.1f} GiB "
-                f"and {table.free_mib[build] / 1024:.1f} GiB are free: free memory, shorten the prompt, or allow smaller quants"
+                f"the smallest left, {decision.candidate(smallest).label}, needs {needs_gib:.1f} GiB and {free_gib:.1f} GiB "
+                "are free: free memory, shorten the prompt, or allow smaller quants"
             )
         case "context":
-            longest = int(table.context_tokens.max())
-            return f"it needs {int(prediction.needed_tokens[index].min())} tokens and the longest window is {longest}: shorten it"
+            needed, longest = int(prediction.needed_tokens[index].min()), int(table.context_tokens.max())
+            return f"it needs {needed} tokens and the longest window is {longest}: shorten it"
         case "latency" | "first_token":
             return f"the fastest takes {duration(prediction.total_s[index].min())}: raise the limit"
         case "pin":
@@ -104,49 +105,69 @@ def verdict_at(decision: Decision, index: int) -> Verdict:
 
 
 def _refusal(decision: Decision, index: int, cause: Cause) -> str:
-    table, prediction, profile = decision.table, decision.prediction, decision.profile
-    build = int(table.build_of[index])
-    model = table.builds[build].model
-    limits = table.policy.limits
+    build = decision.table.builds[int(decision.table.build_of[index])]
+    model, needs = build.model, decision.profile.modalities
     match cause:
         case "privacy":
-            return f"the policy keeps requests from {table.builds[build].engine} at {table.builds[build].endpoint or 'this computer'}"
+            return f"the policy keeps requests from {build.engine} at {build.endpoint or 'this computer'}"
         case "pin":
             return "another model was asked for"
         case "modality":
-            return f"takes {'+'.join(model.modalities)}, not {'+'.join(m for m in profile.modalities if m not in model.modalities)}"
+            missing = "+".join(m for m in needs if m not in model.modalities)
+            return f"takes {'+'.join(model.modalities)}, not {missing}"
         case "tools":
             return "has no tool template"
         case "rule":
-            names = [rule.name for r, rule in enumerate(table.policy.rules) if table.rule_refuses[r, build]]
-            return f"refused by the rule {', '.join(repr(name) for name in names)}"
+            refusing = decision.table.rule_refuses[:, decision.table.build_of[index]]
+            rules = decision.table.policy.rules
+            return f"refused by the rule {', '.join(repr(rules[r].name) for r in np.flatnonzero(refusing))}"
         case "licence":
             return f"licence {model.licence} is not known to allow commercial use"
         case "thinking":
-            return f"{'thinking' if table.thinks[index] else 'answering without thinking'} is not wanted here"
-        case "depth":
-            return f"depth {profile.depth:.2f} is below the {table.policy.thinking.min_depth:g} from which thinking pays"
+            mode = "thinking" if decision.table.thinks[index] else "answering without thinking"
+            return f"{mode} is not wanted here"
         case "unknown":
-            return "the catalog has no architecture for it, so nothing can be predicted"
+            return "the catalog does not have its whole architecture, so nothing can be predicted"
+        case _:
+            return _refusing_number(decision, index, cause)
+
+
+def _refusing_number(decision: Decision, index: int, cause: Cause) -> str:
+    """The refusals in which one predicted number breaks a limit."""
+    table, prediction, limits = decision.table, decision.prediction, decision.table.policy.limits
+    build = int(table.build_of[index])
+    match cause:
+        case "depth":
+            least = table.policy.thinking.min_depth
+            return f"depth {decision.profile.depth:.2f} is below the {least:g} from which thinking pays"
         case "context":
-            return f"needs {int(prediction.needed_tokens[index])} tokens, was trained for {model.context.native_tokens}"
+            trained = table.builds[build].model.context.native_tokens
+            return f"needs {int(prediction.needed_tokens[index])} tokens, was trained for {trained}"
         case "memory":
             return f"needs {prediction.memory_mib[index] / 1024:.1f} GiB, {table.free_mib[build] / 1024:.1f} GiB free"
         case "memory_limit":
             return f"needs {prediction.memory_mib[index]:.0f} MiB, the policy allows {limits.max_memory_mib:g}"
-        case "first_token" | "latency":
-            return f"would take {duration(prediction.total_s[index])} ({duration(prediction.first_token_s[index])} to the first token)"
+        case "first_token":
+            return f"the first token would take {duration(prediction.first_token_s[index])}"
+        case "latency":
+            return f"would take {duration(prediction.total_s[index])}"
         case "quality":
             return f"quality {prediction.quality[index]:.2f} is below {limits.min_quality:g}"
         case _:
-            return cause
+            raise AssertionError(cause)
 
 
 def decision_line(decision: Decision) -> dict[str, Any]:
     """The `route` line that programs read: keys as DESIGN fixes them, null where nothing was chosen or is unknown."""
     chosen = decision.chosen
     if chosen is None:
-        return {"model": None, "reason": decision.reason, "fallbacks": [], "scope": decision.scope, "decision_id": decision.id}
+        return {
+            "model": None,
+            "reason": decision.reason,
+            "fallbacks": [],
+            "scope": decision.scope,
+            "decision_id": decision.id,
+        }
     return {
         "model": chosen.build.model.id,
         "quant": chosen.build.quant,

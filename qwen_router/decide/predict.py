@@ -1,6 +1,7 @@
 """What each candidate would give and cost for one request: quality, seconds, memory, energy, as columns.
 
-Arithmetic over a `CandidateTable` and a `Profile`; nothing is chosen here. Every constant is a stated prior or has its source.
+Arithmetic over a `CandidateTable` and a `Profile`; nothing is chosen here. Every constant is a stated prior or has its
+source.
 
     python -c "from qwen_router.decide.predict import thinking_need_tokens; print(thinking_need_tokens(0.5))"
 """
@@ -21,8 +22,8 @@ THINKING_TOKENS_AT_0 = 150.0
 THINKING_TOKENS_AT_1 = 12_000.0
 # The share of the gain from thinking that a budget buys is 1 - exp(-GAIN_RATE * budget / need): 86 % at budget = need.
 GAIN_RATE = 2.0
-# E[sigmoid(x)] for x ~ N(m, s^2) is close to sigmoid(m / sqrt(1 + pi s^2 / 8)): MacKay 1992, "The evidence framework applied to
-# classification networks", eq. 10.
+# E[sigmoid(x)] for x ~ N(m, s^2) is close to sigmoid(m / sqrt(1 + pi s^2 / 8)): MacKay 1992, "The evidence framework applied
+# to classification networks", eq. 10.
 _PROBIT = np.pi / 8
 
 
@@ -36,8 +37,9 @@ class Prediction:
     """Columns over the candidates. Seconds, MiB, watt-hours; `energy_wh` is NaN where the device's watts are unknown.
     `scored` says whether published scores stand behind the quality in the request's domain.
 
-    `bucket` is the context column that holds prompt, thinking and the longest answer allowed; where the model's longest window
-    is smaller, `answer_tokens` is what remains, and `bucket` is -1 when not even the expected answer would (`needed_tokens`).
+    `bucket` is the context column that holds prompt, thinking and the longest answer allowed. Where the model's longest
+    window is smaller, `answer_tokens` is what remains; `bucket` is -1 when not even the expected answer would fit
+    (`needed_tokens`).
     """
 
     bucket: Ints
@@ -56,7 +58,7 @@ class Prediction:
 
 
 def predict(table: CandidateTable, profile: Profile, *, budgets: Ints, max_answer_tokens: int) -> Prediction:
-    """Predict every candidate for `profile`; `budgets` are the thinking budgets to use (the table's, or the caller's wish)."""
+    """Predict every candidate for `profile` with these thinking budgets: the table's, or the caller's wish."""
     of = table.build_of
     expected_answer = min(profile.output_tokens, max_answer_tokens)
     before_answer = profile.input_tokens + budgets

@@ -41,7 +41,9 @@ class Policy(PolicyFields):
         try:
             return cls.from_yaml(raw.decode("utf-8"), name=path.name)
         except UnicodeDecodeError as error:
-            raise InvalidPolicy(f"{path.name} is not UTF-8: {error.reason} at byte {error.start}", fix="save it as UTF-8") from error
+            raise InvalidPolicy(
+                f"{path.name} is not UTF-8: {error.reason} at byte {error.start}", fix="save it as UTF-8"
+            ) from error
 
     @classmethod
     def from_yaml(cls, text: str, *, name: str = "policy") -> Self:

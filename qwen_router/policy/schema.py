@@ -28,8 +28,8 @@ class Objective(Frozen):
     """Among candidates whose quality lies within `quality_slack` of the best, take the one with the least `minimise`.
 
     The best is looked for among those that answer within `patience_s`, or, where nothing is that fast, within twice the
-    time of the fastest: a soft limit that refuses nobody (`limits.max_total_s` does). `unsure_quality_slack` replaces the slack when the classifier abstains: a doubt leads to a better model, not to a
-    smaller one.
+    time of the fastest: a soft limit that refuses nobody (`limits.max_total_s` does). `unsure_quality_slack` replaces the
+    slack when the classifier abstains: a doubt leads to a better model, not to a smaller one.
     """
 
     minimise: Measure = "latency"
@@ -39,7 +39,7 @@ class Objective(Frozen):
 
 
 class ThinkingControl(Frozen):
-    """`auto` lets the prediction choose, `off` and `on` forbid the other; `min_depth` is the depth below which it stays off."""
+    """`auto` lets the prediction choose, `off` and `on` forbid the other; below `min_depth` it stays off."""
 
     mode: Mode = "auto"
     min_depth: Share = 0.15
