@@ -13,6 +13,7 @@ import threading
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 
 from qwen_router.catalog import Catalog
@@ -41,6 +42,8 @@ from qwen_router.settings import Settings
 
 FRESH_S = 5.0
 """How long a list of installed models is believed."""
+STALE_S = 60.0
+"""How old a list may be that is still used while a new one is fetched; after that a request waits for the new one."""
 
 
 class Router:
@@ -70,6 +73,7 @@ class Router:
         self._lock = threading.RLock()
         self._served: tuple[ServedBuild, ...] = ()
         self._served_at = float("-inf")
+        self._refresh: threading.Thread | None = None
         self._tables: dict[tuple[Scope, Policy], CandidateTable] = {}
 
     # ── decide ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -92,7 +96,7 @@ class Router:
         self, request: Request, profile: Profile, *, policy: Policy, answering: bool = False, started: float | None = None
     ) -> Decision:
         """The second half of `route`, for a profile that is known already (batches)."""
-        scope = self.scope(answering=answering)
+        scope = self.scope(answering=answering, pin=request.wishes.model)
         decision = decide(request, profile, self.table(policy, scope=scope), scope=scope, decision_id=uuid.uuid4().hex)
         if started is not None:
             decision = replace(decision, elapsed_us=(time.perf_counter() - started) * 1e6)
@@ -100,7 +104,7 @@ class Router:
 
     async def aroute(self, request: RequestLike, *, policy: Policy | str | None = None, answering: bool = False) -> Decision:
         """`route` without blocking the event loop while engines are asked what they have."""
-        if time.monotonic() - self._served_at > FRESH_S:
+        if time.monotonic() - self._served_at > STALE_S:
             import asyncio
 
             await asyncio.to_thread(self.served)
@@ -145,26 +149,45 @@ class Router:
             return self._engines
 
     def served(self) -> tuple[ServedBuild, ...]:
-        """Everything that the engines can run now, unknown models included; asked anew after a few seconds."""
+        """Everything that the engines can run now, unknown models included; asked anew every few seconds."""
         with self._lock:
             if self.machine.hypothetical:
                 return ()
-            if time.monotonic() - self._served_at > FRESH_S:
-                served: list[ServedBuild] = []
-                unreachable: list[RouterError] = []
-                for engine in self.engines:
-                    try:
-                        served += engine.installed()
-                    except RouterError as error:
-                        unreachable.append(error)
-                if tuple(served) != self._served:
-                    self._tables = {key: table for key, table in self._tables.items() if key[0] == "advice"}
-                self._served, self.unreachable = tuple(served), tuple(unreachable)
-                self._served_at = time.monotonic()
-            return self._served
+            age_s = time.monotonic() - self._served_at
+            if age_s <= FRESH_S:
+                return self._served
+            if age_s <= STALE_S:  # good enough for this request; the next one gets the new list
+                if self._refresh is None or not self._refresh.is_alive():
+                    self._refresh = threading.Thread(target=self._ask_engines, name="qwen-router-served", daemon=True)
+                    self._refresh.start()
+                return self._served
+        self._ask_engines()
+        return self._served
 
-    def scope(self, *, answering: bool = False) -> Scope:
-        """`serving` when an engine has a real model, else `advice`, or `demo` when an answer is wanted all the same."""
+    def _ask_engines(self) -> None:
+        """Ask every engine what it has; slow engines hold up nobody who can do with the old list."""
+        served: list[ServedBuild] = []
+        unreachable: list[RouterError] = []
+        for engine in self.engines:
+            try:
+                served += engine.installed()
+            except RouterError as error:
+                unreachable.append(error)
+        with self._lock:
+            if tuple(served) != self._served:
+                self._tables = {key: table for key, table in self._tables.items() if key[0] == "advice"}
+            self._served, self.unreachable = tuple(served), tuple(unreachable)
+            self._served_at = time.monotonic()
+
+    def scope(self, *, answering: bool = False, pin: str | None = None) -> Scope:
+        """`serving` when an engine has a real model, else `advice`, or `demo` when an answer is wanted all the same.
+
+        A model that is wished for by name is served as named: the demonstration model too, and a stranger to the catalog.
+        """
+        if pin is not None:
+            for build in served_builds(self.catalog, self.served()):
+                if build.answers_to(pin):
+                    return "demo" if build.model.demo else "serving"
         real = any(s.model_id is not None and not self.catalog.get(s.model_id).demo for s in self.served())
         return "serving" if real else "demo" if answering else "advice"
 
@@ -273,9 +296,10 @@ class ReplyStream:
         for candidate, last in self._attempts():
             engine = self._router.engine_of(candidate.build)
             try:
-                async for event in engine.astream(self._call(candidate)):
-                    self._note(event)
-                    yield event
+                async with aclosing(engine.astream(self._call(candidate))) as events:  # type: ignore[type-var]
+                    async for event in events:
+                        self._note(event)
+                        yield event
                 return
             except EngineError as error:
                 self._give_up_or_go_on(error, candidate, last=last)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -188,7 +189,7 @@ def test_a_longer_budget_never_predicts_less_quality_nor_less_time() -> None:
     decision = decided(build(SMALL), needs=profile(depth=0.9))
     thinking = sorted((v.candidate for v in decision.verdicts() if v.candidate.thinking), key=lambda c: c.budget_tokens)
     assert len(thinking) == 3
-    for shorter, longer in zip(thinking, thinking[1:], strict=False):
+    for shorter, longer in pairwise(thinking):
         assert shorter.quality < longer.quality and shorter.total_s < longer.total_s
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,13 +12,14 @@ from typing import Any
 import pytest
 
 from qwen_router.catalog import Catalog
+from qwen_router.decide import decision_line
 from qwen_router.engines.base import Call, Done, Event, Reasoning, Text
 from qwen_router.engines.fake import FakeEngine
 from qwen_router.errors import EngineUnreachable, InvalidRequest, NoModelFits, UnknownName
 from qwen_router.hardware.machine import ServedBuild
 from qwen_router.policy import Policy
 from qwen_router.request import Request, Wishes
-from qwen_router.router import Router
+from qwen_router.router import FRESH_S, Router
 from qwen_router.settings import Settings
 from tests.worlds import machine
 
@@ -163,6 +166,47 @@ def test_a_wished_model_is_served_and_a_misspelt_one_names_the_close_one() -> No
         route.ask({"messages": ["hi"], "model": "Qwen3-0.7B"})
     with pytest.raises(NoModelFits, match="not served"):
         route.ask({"messages": ["hi"], "model": "Qwen/Qwen3-32B"})
+
+
+def test_a_model_that_the_catalog_does_not_know_is_listed_as_unknown_and_served_only_by_name() -> None:
+    stranger = ServedBuild("fake", "fake", "llama3:8b", None, None)
+    engine = FakeEngine(["from llama"], models=[served("Qwen/Qwen3-8B"), stranger])
+    route = router(engine)
+    verdicts = {v.candidate.build.name: v for v in route.route("hi").verdicts()}
+    assert verdicts["llama3:8b"].cause == "unknown"
+    reply = route.ask({"messages": ["hi"], "model": "llama3:8b"})
+    assert (reply.answer, reply.served_by.build.name) == ("from llama", "llama3:8b")
+    predicted = decision_line(reply.decision)["predicted"]
+    assert predicted["total_s"] is None and predicted["memory_mib"] is None
+    assert json.loads(json.dumps(decision_line(reply.decision), allow_nan=False))
+
+
+def test_the_demonstration_model_can_be_asked_for_beside_a_real_one() -> None:
+    engine = FakeEngine(["hello"], models=[served("Qwen/Qwen3-8B"), served("qwen-router/qwen3-nano")])
+    reply = router(engine).ask({"messages": ["hi"], "model": "qwen3-nano"})
+    assert reply.served_by.build.model.demo and reply.notice
+
+
+def test_a_slow_engine_holds_up_only_the_first_request() -> None:
+    class Slow(FakeEngine):
+        asked = 0
+
+        def installed(self) -> tuple[ServedBuild, ...]:
+            self.asked += 1
+            if self.asked > 1:
+                gate.wait(10)
+            return super().installed()
+
+    gate = threading.Event()
+    engine = Slow(models=[served("Qwen/Qwen3-8B")])
+    route = router(engine)
+    route.served()
+    route._served_at -= FRESH_S + 1
+    assert route.served() and route.served()  # at once, from the old list, with one question under way
+    gate.set()
+    assert route._refresh is not None
+    route._refresh.join(10)
+    assert engine.asked == 2
 
 
 def test_candidates_restrict_advice_and_a_misspelt_one_is_named() -> None:

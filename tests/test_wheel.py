@@ -1,4 +1,4 @@
-"""The wheel carries all that a user needs, and runs without the checkout. `make wheel` does the same in a bare environment."""
+"""The wheel carries all that a user needs and runs without the checkout; `make wheel` does so in a bare environment."""
 
 from __future__ import annotations
 

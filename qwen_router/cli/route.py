@@ -202,18 +202,19 @@ def _print_profile(profile: Profile) -> None:
 
 
 def _print_decision(decision: Decision, *, every: bool) -> None:
+    from qwen_router.decide.explain import duration, gib
+
     out = console()
     chosen = decision.chosen
     if chosen is None:
         out.print(f"nothing fits: {decision.reason}", markup=False)
     else:
-        first = "below 0.1" if chosen.first_token_s < 0.1 else f"{chosen.first_token_s:.1f}"
         out.print(
             f"model      {chosen.build.model.id} ({chosen.build.quant}) on {chosen.build.engine}\n"
             f"thinking   {f'on, at most {chosen.budget_tokens} tokens' if chosen.thinking else 'off'}\n"
             f"context    {chosen.context_tokens} tokens\n"
-            f"predicted  quality {chosen.quality:.2f} +/- {chosen.quality_sd:.2f}, first token {first} s, "
-            f"whole {chosen.total_s:.1f} s, {chosen.memory_mib / 1024:.1f} GiB\n"
+            f"predicted  quality {chosen.quality:.2f} +/- {chosen.quality_sd:.2f}, first token "
+            f"{duration(chosen.first_token_s)}, whole {duration(chosen.total_s)}, {gib(chosen.memory_mib)}\n"
             f"reason     {decision.reason}\n"
             f"fallbacks  {', '.join(c.label for c in decision.fallbacks) or 'none'}",
             markup=False,
@@ -227,18 +228,20 @@ def _print_decision(decision: Decision, *, every: bool) -> None:
 def _print_verdicts(decision: Decision) -> None:
     from rich.table import Table
 
+    from qwen_router.decide.explain import duration, gib
+
     table = Table(box=None, pad_edge=False)
     for name, justify in (
         ("fate", "left"),
         ("candidate", "left"),
         ("quality", "right"),
-        ("seconds", "right"),
-        ("GiB", "right"),
+        ("time", "right"),
+        ("memory", "right"),
         ("reason", "left"),
     ):
         table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
     for verdict in decision.verdicts():
         c = verdict.candidate
         reason = "the decision above" if verdict.fate == "chosen" else verdict.reason
-        table.add_row(verdict.fate, c.label, f"{c.quality:.2f}", f"{c.total_s:.1f}", f"{c.memory_mib / 1024:.1f}", reason)
+        table.add_row(verdict.fate, c.label, f"{c.quality:.2f}", duration(c.total_s), gib(c.memory_mib), reason)
     console().print(table)

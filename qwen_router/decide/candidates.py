@@ -8,6 +8,7 @@ to `decide.py`. Memory and speed come from `hardware/`, abilities from `ability.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -16,7 +17,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import numpy.typing as npt
 
-from qwen_router.catalog import Catalog, Model
+from qwen_router.catalog import Catalog, Context, Model, Thinking
 from qwen_router.catalog.quants import quant, quant_of_tag
 from qwen_router.decide.ability import AbilityTable
 from qwen_router.errors import CatalogError
@@ -59,7 +60,8 @@ class CandidateTable:
     """Builds (rows b), context buckets (columns k) and candidates (rows n), each column by its name.
 
     `context_tokens`, `total_mib`, `decode_tps`, `prefill_tps` are [b, k]; where a build does not fit, `fits` is False and
-    the speeds are 0. `ability` (budget without end) and `ability_floor` (no thought) are means in
+    the speeds are 0; where nothing is known of it
+    (`known`), they are not numbers. `ability` (budget without end) and `ability_floor` (no thought) are means in
     logits [n, domain], `ability_sd` and `scored` likewise;
     `vision_*` are [n].
     """
@@ -131,15 +133,12 @@ def _advised(model: Model, quant_name: str) -> Build:
 
 
 def served_builds(catalog: Catalog, served: Sequence[ServedBuild]) -> tuple[Build, ...]:
-    """The builds that engines report, joined with the catalog; those that it does not know are left to the caller."""
+    """The builds that engines report, joined with the catalog; a stranger to it serves only who asks for it by name."""
     builds = []
     for item in served:
-        if item.model_id is None:
-            continue
-        model = catalog.get(item.model_id)
         builds.append(
             Build(
-                model=model,
+                model=_stranger(item) if item.model_id is None else catalog.get(item.model_id),
                 quant=item.quant or "q4_K_M",
                 engine=item.engine,
                 endpoint=item.endpoint,
@@ -150,6 +149,21 @@ def served_builds(catalog: Catalog, served: Sequence[ServedBuild]) -> tuple[Buil
             )
         )
     return tuple(builds)
+
+
+def _stranger(item: ServedBuild) -> Model:
+    """A row for a model that is not in the catalog: everything about it is unknown, so nothing is predicted for it."""
+    return Model(
+        id="unknown/" + re.sub(r"[^\w.-]", "-", item.name),
+        family="unknown",
+        release_date="1970-01-01",
+        licence="unknown",
+        modalities=MODALITIES,
+        context=Context(native_tokens=item.context_tokens or 32_768, note="unknown: as the engine reports it, or 32,768"),
+        thinking=Thinking(behaviour="none", default_on=False),
+        sources=(f"reported by {item.engine}",),
+        checked_on="1970-01-01",
+    )
 
 
 def candidate_table(
@@ -177,7 +191,15 @@ def candidate_table(
         machine=machine,
         policy=policy,
         builds=builds,
-        **columns,
+        context_tokens=columns.context_tokens,
+        total_mib=columns.total_mib,
+        fits=columns.fits,
+        known=columns.known,
+        free_mib=columns.free_mib,
+        decode_tps=columns.decode_tps,
+        prefill_tps=columns.prefill_tps,
+        load_s=columns.load_s,
+        power_w=columns.power_w,
         kept_away=np.array([_kept_away(b, policy) for b in builds], dtype=np.bool_),
         can_stay_off=np.array([b.model.thinking.behaviour == "toggle" for b in builds], dtype=np.bool_),
         resident_context_tokens=np.array([b.resident_context_tokens or 0 for b in builds], dtype=np.int64),
@@ -215,12 +237,27 @@ def _modes(model: Model, policy: Policy) -> list[tuple[bool, int]]:
             return [(False, 0)]
 
 
-def _physical(builds: tuple[Build, ...], machine: Machine, policy: Policy) -> dict[str, npt.NDArray[np.generic]]:
+@dataclass(frozen=True, slots=True)
+class _Physical:
+    """The columns of `CandidateTable` that memory and speed fill."""
+
+    context_tokens: Ints
+    total_mib: Floats
+    fits: Bools
+    known: Bools
+    free_mib: Floats
+    decode_tps: Floats
+    prefill_tps: Floats
+    load_s: Floats
+    power_w: Floats
+
+
+def _physical(builds: tuple[Build, ...], machine: Machine, policy: Policy) -> _Physical:
     """Memory and speed of every build at every context bucket, cut at what the model was trained for."""
     shape = (len(builds), len(policy.context.buckets_tokens))
     native = np.array([b.model.context.native_tokens for b in builds], dtype=np.int64).reshape(-1, 1)
     context = np.minimum(np.array(policy.context.buckets_tokens, dtype=np.int64), native).reshape(shape)
-    total, decode, prefill = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    total, decode, prefill = np.full(shape, np.nan), np.full(shape, np.nan), np.full(shape, np.nan)
     fits, known = np.zeros(shape, dtype=np.bool_), np.zeros(len(builds), dtype=np.bool_)
     free, load, power = np.zeros(len(builds)), np.zeros(len(builds)), np.full(len(builds), np.nan)
     roomy = replace(machine, devices=tuple(replace(d, memory_free_mib=d.memory_total_mib) for d in machine.devices))
@@ -238,17 +275,7 @@ def _physical(builds: tuple[Build, ...], machine: Machine, policy: Policy) -> di
         fits[i], decode[i], prefill[i], free[i] = speed.fits, speed.decode_tps, speed.prefill_tps, speed.free_mib
         load[i] = speed.load_s
         power[i] = np.nan if speed.power_w is None else speed.power_w
-    return {
-        "context_tokens": context,
-        "total_mib": total,
-        "fits": fits,
-        "free_mib": free,
-        "decode_tps": decode,
-        "prefill_tps": prefill,
-        "load_s": load,
-        "power_w": power,
-        "known": known,
-    }
+    return _Physical(context, total, fits, known, free, decode, prefill, load, power)
 
 
 def _kept_away(build: Build, policy: Policy) -> bool:

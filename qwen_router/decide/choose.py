@@ -96,14 +96,14 @@ def _causes(
     wishes = request.wishes
     causes = np.zeros(len(table), dtype=np.int64)
 
-    def refuse(cause: Cause, broken: Bools) -> None:
-        causes[(causes == 0) & broken] = CAUSES.index(cause)
+    def refuse(cause: Cause, broken: Bools | np.bool_) -> None:
+        causes[np.logical_and(causes == 0, broken)] = CAUSES.index(cause)
 
     refuse("privacy", table.kept_away[of])
     if wishes.model is not None:
         refuse("pin", np.array([not build.answers_to(wishes.model) for build in table.builds], dtype=np.bool_)[of])
     wanted = [MODALITIES.index(m) for m in profile.modalities if m != "file"]
-    refuse("modality", ~table.takes[:, wanted].all(axis=1)[of])
+    refuse("modality", ~np.all(table.takes[:, wanted], axis=1)[of])
     if request.tools and request.tool_choice != "none":
         refuse("tools", ~table.has_tools[of])
     for r, _ in rules:
@@ -113,15 +113,17 @@ def _causes(
     refuse("thinking", _unwanted_mode(table, wishes, rules))
     if wishes.thinking is None:
         refuse("depth", table.thinks & table.can_stay_off[of] & (profile.depth < policy.thinking.min_depth))
-    refuse("unknown", ~table.known[of])
+    unknown = ~table.known[of]
+    if wishes.model is None:  # asked for by name it is served as named, with nothing predicted
+        refuse("unknown", unknown)
     refuse("context", prediction.bucket < 0)
-    refuse("memory", ~table.fits[of, prediction.bucket])
+    refuse("memory", ~table.fits[of, prediction.bucket] & ~unknown)
     if limits.max_memory_mib is not None:
         refuse("memory_limit", prediction.memory_mib > limits.max_memory_mib)
     if limits.max_first_token_s is not None:
-        refuse("first_token", ~(prediction.first_token_s <= limits.max_first_token_s))
+        refuse("first_token", ~(prediction.first_token_s <= limits.max_first_token_s) & ~unknown)
     latency_s = min(x for x in (limits.max_total_s, wishes.max_latency_s, float("inf")) if x is not None)
-    refuse("latency", ~(prediction.total_s <= latency_s))
+    refuse("latency", ~(prediction.total_s <= latency_s) & ~unknown)
     refuse("quality", prediction.quality < limits.min_quality)
     return causes
 
@@ -152,7 +154,8 @@ def _patience(policy: Policy, prediction: Prediction, possible: Bools) -> float:
     """Seconds within which the best is looked for: the policy's, or twice what the fastest takes."""
     if policy.objective.patience_s is None or not possible.any():
         return float("inf")
-    return max(policy.objective.patience_s, 2 * float(prediction.total_s[possible].min()))
+    fastest_s = float(prediction.total_s[possible].min())  # not a number when nothing is known of what was asked for
+    return max(policy.objective.patience_s, 2 * fastest_s)
 
 
 def _order(table: CandidateTable, prediction: Prediction, possible: Bools, *, near: Bools) -> Ints:

@@ -53,10 +53,10 @@ class Candidate:
     context_tokens: int
     quality: float
     quality_sd: float
-    first_token_s: float
-    total_s: float
-    load_s: float
-    memory_mib: float
+    first_token_s: float | None
+    total_s: float | None
+    load_s: float | None
+    memory_mib: float | None
     energy_wh: float | None
     cost_usd: float | None
     thinking_tokens: float
@@ -128,13 +128,16 @@ class Decision:
 
     @property
     def possible(self) -> Bools:
-        return self.causes == 0
+        return np.equal(self.causes, 0)
+
+
+def _known(value: np.float64) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
 def candidate_at(table: CandidateTable, prediction: Prediction, budgets: Ints, index: int) -> Candidate:
     """Read one row of the columns as a value."""
     build = int(table.build_of[index])
-    energy = float(prediction.energy_wh[index])
     return Candidate(
         build=table.builds[build],
         thinking=bool(table.thinks[index]),
@@ -143,11 +146,11 @@ def candidate_at(table: CandidateTable, prediction: Prediction, budgets: Ints, i
         context_tokens=int(prediction.context_tokens[index]),
         quality=float(prediction.quality[index]),
         quality_sd=float(prediction.quality_sd[index]),
-        first_token_s=float(prediction.first_token_s[index]),
-        total_s=float(prediction.total_s[index]),
-        load_s=float(prediction.load_s[index]),
-        memory_mib=float(prediction.memory_mib[index]),
-        energy_wh=None if np.isnan(energy) else energy,
+        first_token_s=_known(prediction.first_token_s[index]),
+        total_s=_known(prediction.total_s[index]),
+        load_s=_known(prediction.load_s[index]),
+        memory_mib=_known(prediction.memory_mib[index]),
+        energy_wh=_known(prediction.energy_wh[index]),
         cost_usd=None,
         thinking_tokens=float(prediction.thinking_tokens[index]),
         scored=bool(prediction.scored[index]),

@@ -42,8 +42,10 @@ def reason_of(decision: Decision, rules: tuple[str, ...] = ()) -> str:
     )
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: float | None) -> str:
     """Seconds for people: 0.4 s, 12 s, 5 min, 2.5 h."""
+    if seconds is None:
+        return "unknown"
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     if seconds < 90:
@@ -94,7 +96,7 @@ def verdict_at(decision: Decision, index: int) -> Verdict:
         return Verdict(candidate, "refused", cause, _refusal(decision, index, cause))
     if chosen is not None and decision.order[0] == index:
         return Verdict(candidate, "chosen", cause, decision.reason)
-    if candidate.total_s > decision.patience_s:
+    if candidate.total_s is None or candidate.total_s > decision.patience_s:
         slow = f"{duration(candidate.total_s)} is past the patience of {duration(decision.patience_s)}"
         return Verdict(candidate, "possible", cause, slow)
     if candidate.quality < decision.best_quality - decision.slack:
@@ -157,6 +159,15 @@ def _refusing_number(decision: Decision, index: int, cause: Cause) -> str:
             raise AssertionError(cause)
 
 
+def gib(mib: float | None) -> str:
+    """MiB as GiB for people."""
+    return "unknown" if mib is None else f"{mib / 1024:.1f} GiB"
+
+
+def _rounded(value: float | None, places: int) -> float | None:
+    return None if value is None else round(value, places)
+
+
 def decision_line(decision: Decision) -> dict[str, Any]:
     """The `route` line that programs read: keys as DESIGN fixes them, null where nothing was chosen or is unknown."""
     chosen = decision.chosen
@@ -178,11 +189,11 @@ def decision_line(decision: Decision) -> dict[str, Any]:
         "predicted": {
             "quality": round(chosen.quality, 4),
             "quality_sd": round(chosen.quality_sd, 4),
-            "ttft_s": round(chosen.first_token_s, 3),
-            "total_s": round(chosen.total_s, 3),
-            "memory_mib": round(chosen.memory_mib, 1),
+            "ttft_s": _rounded(chosen.first_token_s, 3),
+            "total_s": _rounded(chosen.total_s, 3),
+            "memory_mib": _rounded(chosen.memory_mib, 1),
             "cost_usd": chosen.cost_usd,
-            "energy_wh": None if chosen.energy_wh is None else round(chosen.energy_wh, 4),
+            "energy_wh": _rounded(chosen.energy_wh, 4),
         },
         "fallbacks": [f"{c.build.model.id}:{c.build.quant}" for c in decision.fallbacks],
         "reason": decision.reason,

@@ -18,7 +18,7 @@ from typing import Generic, TypeVar
 from qwen_router.errors import EngineTimeout
 
 _MIB_PER_THREAD = 32
-"""Weights that make one more thread worth its waiting at every layer (docs/local_engines.md has the measurement)."""
+"""Weights that make one more thread worth its waiting at every layer. A choice: only a model of 2 MiB was measured."""
 
 
 def usable_cores() -> int:

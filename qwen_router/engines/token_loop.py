@@ -20,7 +20,7 @@ from qwen_router.engines.base import FinishReason
 from qwen_router.errors import EngineTimeout
 
 PREFILL_CHUNK_TOKENS = 512
-"""Between two chunks a caller may leave; larger ones gain little (docs/local_engines.md)."""
+"""Between two chunks a caller may leave. A choice, not a measured optimum."""
 
 
 class StopStrings:
