@@ -237,7 +237,7 @@ class Router:
         served = [s.name for s in self.served()]
         if name.lower() in (s.lower() for s in served) or self.catalog.resolve(name) is not None:
             return
-        known = [*served, *(m.id.rpartition("/")[2] for m in self.catalog.models)]
+        known = [*served, *(name for m in self.catalog.models for name in (m.short_name, *m.ollama_tags))]
         raise UnknownName.among(name, known, kind="model", listing="`qwen-router models` lists them")
 
 
@@ -273,6 +273,8 @@ class ReplyStream:
 
     def __init__(self, router: Router, request: Request, decision: Decision) -> None:
         if decision.chosen is None:
+            if router.unreachable and not router.served():  # nothing answers: say where it was looked for
+                raise router.unreachable[0]
             raise NoModelFits(decision.reason, fix="`qwen-router route --explain` shows every candidate's reason")
         self.decision = decision
         self.served_by: Candidate = decision.chosen

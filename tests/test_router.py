@@ -146,6 +146,15 @@ def test_an_engine_that_is_down_is_noted_and_the_others_are_used() -> None:
     assert route.unreachable == (DOWN,)
 
 
+def test_when_no_engine_answers_at_all_the_error_says_where_it_was_looked_for() -> None:
+    class Down(FakeEngine):
+        def installed(self) -> tuple[ServedBuild, ...]:
+            raise DOWN
+
+    with pytest.raises(EngineUnreachable, match="nobody answers"):
+        router(Down()).ask("hi")
+
+
 def test_without_any_real_model_the_demonstration_model_answers_and_says_so() -> None:
     engine = FakeEngine(["Hello!"], models=[served("qwen-router/qwen3-nano")])
     reply = router(engine).ask("hi")

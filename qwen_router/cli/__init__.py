@@ -54,11 +54,11 @@ def register() -> None:
 
 def main() -> None:
     """The entry point: runs a command and turns what it raises into a line and an exit code."""
-    register()
     for stream in (sys.stdout, sys.stderr):  # text in any script must not break on a terminal of another encoding
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
+        register()
         app()
     except RouterError as error:
         typer.echo(f"error: {error.problem}\n  try: {error.fix}", err=True)
