@@ -22,7 +22,7 @@ from qwen_router.settings import Settings
 from qwen_router.tooling import load_tools
 from tests.worlds import machine
 
-pytestmark = [pytest.mark.loopback, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.loopback, pytest.mark.timeout(60)]
 BEYOND_NANO = pytest.mark.xfail(
     strict=False, reason="qwen3-nano was taught to call calculator and convert_units, no other tool"
 )
