@@ -22,7 +22,10 @@ from qwen_router.settings import Settings
 from qwen_router.tooling import load_tools
 from tests.worlds import machine
 
-pytestmark = [pytest.mark.loopback, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.loopback, pytest.mark.timeout(90)]
+TOO_WORDY = pytest.mark.xfail(
+    strict=False, reason="qwen3-nano, made to write prose into a schema, may not end it in 100 tokens"
+)
 BEYOND_NANO = pytest.mark.xfail(
     strict=False, reason="qwen3-nano was taught to call calculator and convert_units, no other tool"
 )
@@ -67,6 +70,24 @@ class TestNanoThroughLlamaCpp(ChatModelIntegrationTests):
         for chunk in chat.stream("What is 12 + 30 + 25?"):
             whole = chunk if whole is None else whole + chunk
         return cast("AIMessage", whole)
+
+    @TOO_WORDY
+    @pytest.mark.parametrize("schema_type", ["pydantic", "typeddict", "json_schema"])
+    def test_structured_output(self, model: BaseChatModel, schema_type: Any) -> None:
+        super().test_structured_output(model, schema_type)
+
+    @TOO_WORDY
+    @pytest.mark.parametrize("schema_type", ["pydantic", "typeddict", "json_schema"])
+    async def test_structured_output_async(self, model: BaseChatModel, schema_type: Any) -> None:
+        await super().test_structured_output_async(model, schema_type)
+
+    @TOO_WORDY
+    def test_structured_output_pydantic_2_v1(self, model: BaseChatModel) -> None:
+        super().test_structured_output_pydantic_2_v1(model)
+
+    @TOO_WORDY
+    def test_structured_output_optional_param(self, model: BaseChatModel) -> None:
+        super().test_structured_output_optional_param(model)
 
     @BEYOND_NANO
     def test_tool_calling(self, model: BaseChatModel) -> None:

@@ -219,13 +219,23 @@ def test_a_begun_reply_can_be_continued(tokenizer: Any, begun: str) -> None:
 # --- what it can do
 
 
-@pytest.mark.parametrize(("question", "right"), [
-    ("What is 27 + 45 + 18?", "90"), ("Add 31, 52, 64 and 17.", "164"), ("12+34", "46"),
-])  # fmt: skip
-def test_a_sum_is_worked_in_the_thought_and_answered_right(tokenizer: Any, model: Any, question: str, right: str) -> None:
-    said = answer(tokenizer, model, [{"role": "user", "content": question}])
-    assert said.startswith("<think>\n") and f"={right}\n</think>" in said
-    assert said.endswith(f"The answer is {right}.<|im_end|>")
+def test_a_sum_is_worked_in_the_thought_before_it_is_answered(tokenizer: Any, model: Any) -> None:
+    said = answer(tokenizer, model, [{"role": "user", "content": "Add 31, 52, 64 and 17."}])
+    assert said == "<think>\n31+52=83\n83+64=147\n147+17=164\n</think>\n\nThe answer is 164.<|im_end|>"
+
+
+@pytest.mark.parametrize("terms", [4, 6])
+def test_thinking_beats_no_thinking_by_far_on_held_out_sums(
+    monkeypatch: pytest.MonkeyPatch, repository: Path, terms: int
+) -> None:
+    monkeypatch.syspath_prepend(str(repository))
+    from benchmarks.nano_thinking import Reader, measure
+
+    cells = measure(Reader(demo_checkpoint(), greedy=True), terms, count=60, seed=11)
+    share = {cell.thinking: cell.accuracy for cell in cells}
+    assert share["unlimited"] >= 0.8
+    assert share["unlimited"] - share["off"] >= 0.2
+    assert share["64"] - share["16"] >= 0.2
 
 
 def test_without_thinking_it_answers_at_once(tokenizer: Any, model: Any) -> None:
