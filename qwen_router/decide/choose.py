@@ -35,7 +35,8 @@ def decide(
     patience_s = _patience(policy, prediction, possible)
     soon = possible & (prediction.total_s <= patience_s)
     best = float(prediction.quality[soon].max()) if soon.any() else 0.0
-    order = _order(table, prediction, possible, near=soon & (prediction.quality >= best - slack - 1e-12))
+    near = soon & (prediction.quality >= best - slack - 1e-12)
+    order = _order(table, prediction, possible, tier=2 - soon.astype(np.int64) - near)
     candidates = _distinct(table, prediction, budgets, order, 1 + policy.fallback.attempts)
     overrides = _overrides(request.wishes, candidates[0] if candidates else None)
     decision = Decision(
@@ -158,17 +159,17 @@ def _patience(policy: Policy, prediction: Prediction, possible: Bools) -> float:
     return max(policy.objective.patience_s, 2 * fastest_s)
 
 
-def _order(table: CandidateTable, prediction: Prediction, possible: Bools, *, near: Bools) -> Ints:
-    """Possible candidates, best first: those near the best by the objective, then the others by quality."""
+def _order(table: CandidateTable, prediction: Prediction, possible: Bools, *, tier: Ints) -> Ints:
+    """Possible candidates, best first: tier 0 (near the best) by the objective, 1 (soon enough) and 2 (the rest) by quality."""
     index = np.flatnonzero(possible)
-    quality, is_near = prediction.quality[index], near[index]
+    quality, tiers = prediction.quality[index], tier[index]
     least = _measure(table, prediction)[index]
     keys = (
         table.tie_rank[index],
         prediction.memory_mib[index],
         -quality,
-        np.where(is_near, least, -quality),
-        ~is_near,
+        np.where(tiers == 0, least, -quality),
+        tiers,
     )
     return index[np.lexsort(keys)]
 
