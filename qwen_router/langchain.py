@@ -315,7 +315,7 @@ def _shared_router(settings: Settings) -> Router:
 
 def _message(message: BaseMessage) -> dict[str, Any]:
     """A LangChain message as a chat body's: tool calls once, reasoning apart, wherever the message keeps them."""
-    role = str(getattr(message, "role", message.type)) if message.type == "chat" else message.type
+    role = str(getattr(message, "role", message.type.removesuffix("MessageChunk")))  # the sum of a stream is replayed, too
     calls = [{"id": c["id"], "name": c["name"], "args": c["args"]} for c in getattr(message, "tool_calls", ())]
     reasoning: list[str] = []
     content: Any = message.content

@@ -393,7 +393,7 @@ def _thinking_wish(body: Mapping[str, Any]) -> tuple[bool | None, int | None]:
 def _from_langchain(message: Any) -> dict[str, Any]:
     """A LangChain message as a mapping: `type` is its role, reasoning lies in `additional_kwargs`."""
     extra = getattr(message, "additional_kwargs", {}) or {}
-    role = getattr(message, "role", message.type) if message.type == "chat" else message.type
+    role = getattr(message, "role", message.type.removesuffix("MessageChunk"))  # a streamed message is an "AIMessageChunk"
     return {
         "role": role,
         "content": message.content,

@@ -32,7 +32,7 @@ from qwen_router.errors import (
 )
 from qwen_router.hardware.machine import ServedBuild
 from qwen_router.langchain import ChatQwenRouter
-from qwen_router.request import ToolCall
+from qwen_router.request import Request, ToolCall
 from qwen_router.router import Router
 from qwen_router.settings import Settings
 from tests.worlds import machine
@@ -358,6 +358,16 @@ def test_a_tool_loop_is_replayed_with_calls_results_and_reasoning(engine: FakeEn
         ("1", "weather", {"city": "Rome"})
     ]
     assert (answered.role, answered.text, answered.tool_call_id) == ("tool", "It rains.", "1")
+
+
+def test_the_sum_of_a_stream_may_be_said_again(engine: FakeEngine, chat: ChatQwenRouter) -> None:
+    whole: Any = None
+    for chunk in chat.stream("What is 12 + 30?"):
+        whole = chunk if whole is None else whole + chunk
+    chat.invoke([HumanMessage("What is 12 + 30?"), whole, HumanMessage("Sure?")])
+    replayed = engine.calls[-1].messages[1]
+    assert (replayed.role, replayed.text, replayed.reasoning) == ("assistant", "It is 42.", "12 + 30 = 42")
+    assert Request.of([HumanMessage("hi"), whole]).messages[1] == replayed  # the router reads LangChain's messages by itself
 
 
 def test_an_image_is_passed_on_and_refused_by_a_model_without_eyes(chat: ChatQwenRouter) -> None:

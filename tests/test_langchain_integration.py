@@ -11,7 +11,7 @@ from typing import Any, Literal, cast
 
 import pytest
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.tools import BaseTool
 from langchain_tests.integration_tests import ChatModelIntegrationTests
 
@@ -23,9 +23,7 @@ from qwen_router.tooling import load_tools
 from tests.worlds import machine
 
 pytestmark = [pytest.mark.loopback, pytest.mark.timeout(90)]
-TOO_WORDY = pytest.mark.xfail(
-    strict=False, reason="qwen3-nano, made to write prose into a schema, may not end it in 100 tokens"
-)
+TOO_WORDY = pytest.mark.xfail(strict=False, reason="qwen3-nano may not end the prose of a schema in 100 tokens")
 BEYOND_NANO = pytest.mark.xfail(
     strict=False, reason="qwen3-nano was taught to call calculator and convert_units, no other tool"
 )
@@ -121,9 +119,16 @@ class TestNanoThroughLlamaCpp(ChatModelIntegrationTests):
 
 
 @pytest.mark.parametrize("how", ["invoke", "stream"])
-@pytest.mark.parametrize("question", ["What is 12 * 13? Use the calculator.", "Convert 5 km to miles."])
-def test_a_real_tool_call_comes_whole_and_runs(question: str, how: Literal["invoke", "stream"]) -> None:
-    """Whether it is the right call is the demonstration model's business; that it is one, and runs, is the door's."""
+@pytest.mark.parametrize(
+    ("question", "name", "told"),
+    [
+        pytest.param("What is 12 * 13? Use the calculator.", "calculator", "156", id="calculator"),
+        pytest.param("Convert 5 km to m.", "convert_units", "5000", id="units"),
+    ],
+)
+def test_the_demo_model_calls_a_shipped_tool_and_reads_its_result(
+    question: str, name: str, told: str, how: Literal["invoke", "stream"]
+) -> None:
     tools: dict[str, BaseTool] = load_tools()
     chat = ChatQwenRouter(router=nano(), thinking=True, temperature=0).bind_tools(list(tools.values()))
     message: Any = None
@@ -133,6 +138,7 @@ def test_a_real_tool_call_comes_whole_and_runs(question: str, how: Literal["invo
         for chunk in chat.stream(question):
             message = chunk if message is None else message + chunk
     assert message.response_metadata["finish_reason"] == "tool_calls" and message.text == ""
-    for call in message.tool_calls:
-        result = tools[call["name"]].invoke(call)
-        assert (result.tool_call_id, bool(result.content)) == (call["id"], True)
+    (call,) = message.tool_calls
+    result = tools[call["name"]].invoke(call)
+    assert (call["name"], result.content, result.tool_call_id) == (name, told, call["id"])
+    assert told in chat.invoke([HumanMessage(question), message, result]).text

@@ -1,82 +1,34 @@
-"""The service, spoken to through ASGI without sockets, and once through real ones by the official clients."""
+"""The service, spoken to through ASGI without sockets."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-import logging
-import socket
-import threading
-import time
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
-from starlette.applications import Starlette
 
-from qwen_router.engines.base import Call, Event, Reasoning, Text
 from qwen_router.engines.fake import FakeEngine
-from qwen_router.errors import EngineError, EngineRefused, EngineTimeout, EngineUnreachable, InvalidRequest
-from qwen_router.hardware import Device, Machine, ServedBuild
-from qwen_router.request import ToolCall
-from qwen_router.router import Router
+from qwen_router.errors import EngineUnreachable, InvalidRequest
+from qwen_router.hardware import ServedBuild
 from qwen_router.service import create_app
 from qwen_router.service.body import encode
-from qwen_router.service.run import CannotListen, check_exposure, is_loopback, listening_socket, serve, url_of
-from qwen_router.settings import Settings
-
-MACHINE = Machine("test", (Device("cpu", "cpu", "cpu", 262144, 250000, 200.0, 4.0),), cores=32, system="Linux")
-SMALL = ServedBuild("fake", "fake", "qwen3:1.7b", "Qwen/Qwen3-1.7B", "q4_K_M", resident=True)
-LARGE = ServedBuild("fake", "fake", "qwen3:8b", "Qwen/Qwen3-8B", "q4_K_M", resident=True)
-SUM: dict[str, Any] = {"model": "auto", "messages": [{"role": "user", "content": "What is 2 + 2?"}]}
-SECRET = "the-orchid-blooms-at-noon"
-WEATHER = ToolCall("call_7", "weather", {"city": "Köln", "days": 2})
-WEATHER_TOOL = {
-    "type": "function",
-    "function": {
-        "name": "weather",
-        "description": "",
-        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
-    },
-}
-
-
-def router_on(*engines: FakeEngine) -> Router:
-    return Router(engines=engines, machine=MACHINE, settings=Settings())
-
-
-def fake(*answers: str, **options: Any) -> FakeEngine:
-    return FakeEngine(answers or ("4",), **{"models": (SMALL, LARGE), **options})
-
-
-def app_on(*engines: FakeEngine, **options: Any) -> Starlette:
-    return create_app(router_on(*engines or (fake(),)), **options)
-
-
-async def ask(app: Starlette, path: str, body: Any = None, *, method: str = "POST", **options: Any) -> httpx.Response:
-    transport = httpx.ASGITransport(app, raise_app_exceptions=True)
-    async with httpx.AsyncClient(transport=transport, base_url="http://router") as client:
-        if isinstance(body, bytes):
-            return await client.request(method, path, content=body, **options)
-        return await client.request(method, path, json=body, **options)
-
-
-def events_of(response: httpx.Response) -> list[dict[str, Any]]:
-    """The server-sent events, `[DONE]` left out."""
-    blocks = [block.removeprefix("data: ") for block in response.text.split("\n\n") if block]
-    return [json.loads(block) for block in blocks if block != "[DONE]"]
-
-
-def lines_of(response: httpx.Response) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in response.text.splitlines()]
-
-
-def delta_text(events: list[dict[str, Any]], key: str) -> str:
-    return "".join(event["choices"][0]["delta"].get(key) or "" for event in events if event["choices"])
-
+from qwen_router.service.run import check_exposure, is_loopback
+from tests.service_world import (
+    LARGE,
+    SMALL,
+    SUM,
+    WEATHER,
+    WEATHER_TOOL,
+    app_on,
+    ask,
+    delta_text,
+    events_of,
+    fake,
+    lines_of,
+    router_on,
+)
 
 # ── OpenAI ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -495,240 +447,3 @@ def test_other_computers_are_let_in_only_with_a_key(host: str, loopback: bool) -
             check_exposure(host, None)
     with pytest.raises(InvalidRequest, match="empty"):
         check_exposure(host, " ")
-
-
-# ── engines that fail ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize(
-    ("error", "status", "code"),
-    [
-        (EngineRefused("it said no", fix="ask again"), 502, "engine_refused"),
-        (EngineUnreachable("nobody there", fix="start it"), 503, "engine_unreachable"),
-        (EngineTimeout("too slow", fix="wait"), 504, "engine_timeout"),
-    ],
-    ids=["refused", "unreachable", "timeout"],
-)
-@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-async def test_a_failure_before_the_first_byte_has_its_own_status(
-    error: EngineError, status: int, code: str, stream: bool
-) -> None:
-    response = await ask(app_on(fake(fail=error)), "/v1/chat/completions", {**SUM, "stream": stream})
-    assert response.status_code == status
-    assert response.json()["error"]["code"] == code
-    assert response.json()["error"]["type"] == "server_error"
-    response = await ask(app_on(fake(fail=error)), "/api/chat", {**SUM, "stream": stream})
-    assert response.status_code == status
-    assert error.problem in response.json()["error"]
-
-
-async def test_a_failure_after_the_first_byte_is_an_event_and_the_end() -> None:
-    def failing() -> FakeEngine:
-        return fake("It is four, I think", fail=EngineTimeout("too slow", fix="wait"), fail_after=2)
-
-    body = {**SUM, "stream": True, "think": False}
-    response = await ask(app_on(failing()), "/v1/chat/completions", body)
-    assert response.status_code == 200
-    events = events_of(response)
-    assert events[-1]["error"]["code"] == "engine_timeout"
-    assert delta_text(events[:-1], "content").startswith("It is")
-    assert "[DONE]" not in response.text
-    response = await ask(app_on(failing()), "/api/chat", body)
-    assert "too slow" in lines_of(response)[-1]["error"]
-    assert not any(line.get("done") for line in lines_of(response))
-
-
-async def test_another_model_steps_in_before_the_first_byte_and_the_headers_name_it() -> None:
-    class OnlySmall(FakeEngine):
-        async def astream(self, call: Call) -> AsyncIterator[Event]:
-            if call.model != SMALL.name:
-                raise EngineUnreachable("gone", fix="start it")
-            async for event in super().astream(call):
-                yield event
-
-    app = app_on(OnlySmall(("4",), models=(SMALL, LARGE)))
-    response = await ask(app, "/v1/chat/completions", {**SUM, "model": "auto:quality"})
-    assert response.headers["x-qwen-router-model"] == SMALL.model_id
-    block = response.json()["router"]
-    assert block["model"] == SMALL.model_id
-    assert len(block["failed_attempts"]) >= 1
-
-
-class Endless(FakeEngine):
-    """Says `x` for ever and notes when it is stopped."""
-
-    def __init__(self, *, breaks: Exception | None = None, silent: bool = False, unfinished: bool = False) -> None:
-        super().__init__(models=(SMALL, LARGE))
-        self.closed = 0
-        self._breaks, self._silent, self._unfinished = breaks, silent, unfinished
-
-    async def astream(self, call: Call) -> AsyncIterator[Event]:
-        try:
-            if self._unfinished:
-                yield Text("x")
-                return
-            yield Reasoning("hm")
-            if self._breaks is not None:
-                raise self._breaks
-            while True:
-                await asyncio.sleep(30 if self._silent else 0.001)
-                yield Text("x")
-        finally:
-            self.closed += 1
-
-
-async def test_what_nobody_raised_on_purpose_shows_neither_prompt_nor_traceback(caplog: pytest.LogCaptureFixture) -> None:
-    prompt = {"model": "auto", "messages": [{"role": "user", "content": SECRET}]}
-    with caplog.at_level(logging.DEBUG):
-        for stream in (False, True):
-            app = app_on(Endless(breaks=ValueError(f"cannot tokenise {SECRET}")))
-            response = await ask(app, "/v1/chat/completions", {**prompt, "stream": stream})
-            assert response.status_code == (200 if stream else 500)
-            assert SECRET not in response.text
-            assert "Traceback" not in response.text
-            assert '"code":"unexpected"' in response.text
-    assert "ValueError" in caplog.text
-    assert SECRET not in caplog.text
-
-
-async def test_an_engine_that_never_says_done_is_an_error_not_an_answer() -> None:
-    response = await ask(app_on(Endless(unfinished=True)), "/v1/chat/completions", SUM)
-    assert (response.status_code, response.json()["error"]["code"]) == (502, "engine_nonsense")
-    response = await ask(app_on(Endless(unfinished=True)), "/api/chat", SUM)
-    assert "without saying so" in lines_of(response)[-1]["error"]
-
-
-@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-@pytest.mark.parametrize("silent", [False, True], ids=["talking", "silent"])
-async def test_the_generation_stops_when_the_caller_hangs_up(stream: bool, silent: bool) -> None:
-    engine = Endless(silent=silent)
-    app = app_on(engine)
-    gone = asyncio.Event()
-    raw = json.dumps({**SUM, "stream": stream}).encode()
-    received = iter([{"type": "http.request", "body": raw, "more_body": False}])
-
-    async def receive() -> dict[str, Any]:
-        for message in received:
-            return message
-        await gone.wait()
-        return {"type": "http.disconnect"}
-
-    async def send(message: Mapping[str, Any]) -> None:
-        pass
-
-    scope = {
-        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http",
-        "path": "/v1/chat/completions", "raw_path": b"", "query_string": b"", "root_path": "", "headers": [],
-    }  # fmt: skip
-    talking = asyncio.create_task(app(scope, receive, send))
-    await asyncio.sleep(0.3)
-    assert engine.closed == 0
-    gone.set()
-    await asyncio.wait_for(talking, timeout=5)
-    assert engine.closed == 1
-
-
-# ── real sockets ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@contextmanager
-def listening(app: Starlette) -> Iterator[str]:
-    """The application on a free loopback port."""
-    listener = listening_socket("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    try:
-        yield url_of(listener)
-    finally:
-        server.should_exit = True
-        thread.join(timeout=20)
-        listener.close()
-
-
-@pytest.mark.loopback
-def test_the_openai_client_talks_to_it() -> None:
-    import openai
-
-    engine = fake("It is 4.", reasoning=("two and two",))
-    with (
-        listening(app_on(engine, api_key="k")) as url,
-        openai.OpenAI(base_url=f"{url}/v1", api_key="k", max_retries=0) as client,
-    ):
-        whole = client.chat.completions.create(model="auto:quality", messages=SUM["messages"], extra_body={"think": True})
-        assert whole.choices[0].message.content == "It is 4."
-        assert whole.usage is not None and whole.usage.completion_tokens_details is not None
-        assert whole.usage.completion_tokens_details.reasoning_tokens
-        chunks = list(
-            client.chat.completions.create(
-                model="auto", messages=SUM["messages"], stream=True, stream_options={"include_usage": True}
-            )
-        )
-        assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices) == "It is 4."
-        assert chunks[-1].usage is not None
-        assert "auto" in [model.id for model in client.models.list()]
-        with pytest.raises(openai.NotFoundError, match="did you mean"):
-            client.chat.completions.create(model="auto:fats", messages=SUM["messages"])
-        with pytest.raises(openai.AuthenticationError):
-            client.with_options(api_key="wrong").models.list()
-
-
-@pytest.mark.loopback
-def test_the_openai_client_reads_a_tool_call_stream() -> None:
-    import openai
-
-    with (
-        listening(app_on(fake("", tool_calls=((WEATHER,),)))) as url,
-        openai.OpenAI(base_url=f"{url}/v1", api_key="-", max_retries=0) as client,
-    ):
-        tools: Any = [WEATHER_TOOL]
-        with client.chat.completions.stream(model="auto", messages=SUM["messages"], tools=tools) as stream:
-            final = stream.get_final_completion()
-        calls = final.choices[0].message.tool_calls
-        assert calls is not None and json.loads(calls[0].function.arguments) == {"city": "Köln", "days": 2}
-
-
-@pytest.mark.loopback
-def test_the_ollama_client_talks_to_it() -> None:
-    import ollama
-
-    engine = fake("It is 4.", reasoning=("two and two",))
-    with listening(app_on(engine)) as url:
-        client = ollama.Client(url)
-        try:
-            whole = client.chat("auto", messages=SUM["messages"], think=True)
-            assert (whole.message.content, whole.message.thinking) == ("It is 4.", "two and two")
-            assert whole.done and whole.eval_count
-            parts = list(client.chat("auto:quality", messages=SUM["messages"], stream=True, think=False))
-            assert "".join(part.message.content or "" for part in parts) == "It is 4."
-            assert parts[-1].done_reason == "stop"
-            assert "auto" in [model.model for model in client.list().models]
-            with pytest.raises(ollama.ResponseError, match="did you mean") as caught:
-                client.chat("auto:fats", messages=SUM["messages"])
-            assert caught.value.status_code == 404
-        finally:
-            client._client.close()
-
-
-@pytest.mark.loopback
-def test_hanging_up_on_a_real_connection_stops_the_generation() -> None:
-    engine = Endless()
-    with listening(app_on(engine)) as url:
-        with httpx.Client() as client, client.stream("POST", f"{url}/api/chat", json=SUM) as response:
-            next(response.iter_lines())
-        for _ in range(100):
-            if engine.closed:
-                break
-            time.sleep(0.05)
-    assert engine.closed == 1
-
-
-@pytest.mark.loopback
-def test_a_taken_port_is_one_clear_error() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        with pytest.raises(CannotListen, match="cannot listen on"):
-            serve(router_on(fake()), port=taken.getsockname()[1])
-    with pytest.raises(InvalidRequest, match="port is 70000"):
-        serve(router_on(fake()), port=70000)
-    with pytest.raises(InvalidRequest, match="no API key"):
-        serve(router_on(fake()), host="0.0.0.0")

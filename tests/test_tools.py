@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from fractions import Fraction
+from itertools import permutations
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -248,6 +249,7 @@ def test_any_text_gives_a_finite_number_or_a_calculation_error(text: str) -> Non
         pytest.param(2, "KG", "lbs", 4.4092452437, id="capitals"),
         pytest.param(1, "fluid ounce", "mL", 29.5735295625, id="two-words"),
         pytest.param(1, "GB", "MB", 1000, id="bytes"),
+        pytest.param(500, "mb", "KB", 500000, id="bytes-not-barns"),
         pytest.param(1, "kWh", "MJ", 3.6, id="energy"),
         pytest.param(1, "inch", "cm", 2.54, id="inch"),
         pytest.param(0.1, "km", "m", 100, id="no-rounding-dust"),
@@ -260,11 +262,11 @@ def test_units_are_converted_as_people_write_them(value: float, from_unit: str, 
 def test_every_unit_that_the_demo_model_was_taught_converts() -> None:
     sys.path.insert(0, str(FOLDER.parent / "training"))
     try:
-        from nano_tool_tasks import UNIT_WORDS
+        from nano_tool_tasks import UNIT_KINDS
     finally:
         sys.path.pop(0)
-    for source, target in UNIT_WORDS:
-        assert convert(50, source, target) > 0, (source, target)
+    for source, target in (pair for kind in UNIT_KINDS for pair in permutations(kind, 2)):
+        assert convert(500, source, target) > 0, (source, target)
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ _ALIASES = {
     "秒": "second", "分钟": "minute", "小时": "hour", "天": "day", "周": "week", "年": "year", "焦耳": "joule",
     "千瓦时": "kWh",
 }  # fmt: skip
+_BYTES = {"KB": "kB", "kb": "kB", "mb": "MB", "gb": "GB", "tb": "TB"}  # to pint, a small b is a barn
 _TEMPERATURES = {"c": "degC", "f": "degF", "k": "kelvin"}
 _CURRENCIES = frozenset("usd eur gbp jpy cny rmb inr krw chf dollar dollars euro euros yen yuan 元 人民币 $ € £ ¥".split())
 _NOT_A_UNIT = re.compile(
@@ -87,7 +88,7 @@ def _unit(text: str) -> Any:
 
 def _spelled(written: str) -> str:
     """Words that pint does not read, in the form that it does."""
-    alias = _ALIASES.get(written.lower())
+    alias = _BYTES.get(written) or _ALIASES.get(written.lower())
     if alias is not None:
         return alias
     plain = re.sub(r"\s+per\s+", "/", written, flags=re.IGNORECASE)

@@ -342,9 +342,7 @@ def main() -> None:
         figures = evaluation(rows, features, seed=options.seed, precision=ABSTAIN_PRECISION)
     elif meta_file.exists():
         kept = json.loads(meta_file.read_text("utf-8"))
-        figures = {
-            key: kept[key] for key in ("temperature", "abstain_below", "figures")
-        }
+        figures = {key: kept[key] for key in ("temperature", "abstain_below", "figures")}
     else:
         figures = {
             "temperature": 1.0,

@@ -193,8 +193,7 @@ def _architecture(fact: Mapping[str, Any], family: str) -> dict[str, Any]:
         "qk_norm": family.startswith("qwen3"),
         "gated_attention": hybrid is not None,
         **{key: fact.get(key) for key in experts},
-        "hybrid": hybrid
-        and {key: hybrid.get(key) for key in ("full_attention_layers", "linear_attention_layers", *linear)},
+        "hybrid": hybrid and {key: hybrid.get(key) for key in ("full_attention_layers", "linear_attention_layers", *linear)},
         "vision_params": fact.get("vision_encoder_params"),
         "mtp_params": mtp if isinstance(mtp, int) else None,
     }

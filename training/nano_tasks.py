@@ -61,7 +61,10 @@ def is_held_out(terms: Sequence[int]) -> bool:
 
 
 def in_training(terms: Sequence[int]) -> bool:
-    """A training sum neither is a held-out sum nor begins with one, so no held-out sum is ever worked."""
+    """A training sum neither is a held-out sum nor begins with one.
+
+    A later step (the running total and the next term) may still be a held-out pair.
+    """
     return not any(is_held_out(terms[:length]) for length in range(2, len(terms) + 1))
 
 

@@ -217,9 +217,7 @@ def difficulty_level(rows: Sequence[Row], features: Sequence[Features], *, seed:
     raw = trainer.predict(net, [features[i] for i in test])[:, -1].astype(np.float64)
     fails = np.array([rows[i].fails for i in test], dtype=np.float64)
     twice = np.concatenate((raw, raw))[:, None]  # each row as a failure and a success, weighed by its share
-    fit = LogisticRegression().fit(
-        twice, np.repeat([1, 0], len(raw)), sample_weight=np.concatenate((fails, 1 - fails))
-    )
+    fit = LogisticRegression().fit(twice, np.repeat([1, 0], len(raw)), sample_weight=np.concatenate((fails, 1 - fails)))
     shares = fit.predict_proba(raw[:, None])[:, 1]
     exam = np.array([rows[i].group.startswith("mmlu:") for i in test])
     level = {

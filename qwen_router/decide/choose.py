@@ -160,7 +160,7 @@ def _patience(policy: Policy, prediction: Prediction, possible: Bools) -> float:
 
 
 def _order(table: CandidateTable, prediction: Prediction, possible: Bools, *, tier: Ints) -> Ints:
-    """Possible candidates, best first: tier 0 (near the best) by the objective, 1 (soon enough) and 2 (the rest) by quality."""
+    """Possible candidates, best first: tier 0, near the best, by the objective; 1, soon enough, and 2, late, by quality."""
     index = np.flatnonzero(possible)
     quality, tiers = prediction.quality[index], tier[index]
     least = _measure(table, prediction)[index]

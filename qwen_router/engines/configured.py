@@ -1,6 +1,6 @@
 """Which engines this installation and its settings offer; each is made cheaply and connects only when it is used.
 
-    python -c "from qwen_router.engines.configured import configured_engines; print([e.name for e in configured_engines()])"
+python -c "from qwen_router.engines.configured import configured_engines; print([e.name for e in configured_engines()])"
 """
 
 from __future__ import annotations

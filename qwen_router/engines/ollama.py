@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from qwen_router.engines.assemble import ReplyAssembler
 from qwen_router.engines.base import Call, Event, Usage
+from qwen_router.engines.clients import PerLoop, Shared
 from qwen_router.engines.local_prompt import effective_sampling, neutralised, tool_specs
 from qwen_router.engines.thinking import neutralise
 from qwen_router.engines.wire import (
     PROBE_TIMEOUT_S,
     Peer,
+    async_client_options,
     base64_text,
     client_options,
     loop_start,
@@ -28,6 +30,7 @@ from qwen_router.engines.wire import (
     plain,
     refused_at_once,
     shortened,
+    timeouts,
     truncation,
 )
 from qwen_router.errors import EngineError, EngineRefused
@@ -58,7 +61,9 @@ class OllamaEngine:
         self._keep_alive = keep_alive
         self._timeout_s = timeout_s
         self._peer = Peer("ollama", self.endpoint, "`ollama serve`, or correct OLLAMA_HOST")
-        self._clients: dict[float, ollama.Client] = {}
+        # their own `close` is untyped
+        self._clients: Shared[ollama.Client] = Shared(self._client, lambda client: client._client.close())
+        self._aclients: PerLoop[ollama.AsyncClient] = PerLoop(self._aclient, lambda client: client._client.aclose())
         self._shown: dict[str, _Shown] = {}  # by digest: what /api/show says does not change
 
     def installed(self) -> tuple[ServedBuild, ...]:
@@ -66,7 +71,7 @@ class OllamaEngine:
         if why := refused_at_once(self.endpoint):
             raise self._peer.unreachable(why)
         with self._guarded(None):
-            client = self._client(self._timeout_s)
+            client = self._clients.get()
             models = client.list().models
             loaded = {model.model: model for model in client.ps().models}
         return tuple(self._build(model, loaded.get(model.model)) for model in models if model.model)
@@ -104,17 +109,16 @@ class OllamaEngine:
     def _chunks(self, body: dict[str, Any], call: Call) -> Generator[Mapping[str, Any], None, None]:
         """`Client.chat` streams the same way, but drops nested tool schemas and tool-call ids and knows no `truncate`."""
         with self._guarded(call):
-            yield from self._client(call.timeout_s)._request(dict, "POST", "/api/chat", json=body, stream=True)
+            request = self._clients.get()._request
+            yield from request(dict, "POST", "/api/chat", json=body, stream=True, timeout=timeouts(call.timeout_s))
 
     async def _achunks(self, body: dict[str, Any], call: Call) -> AsyncGenerator[Mapping[str, Any], None]:
         with self._guarded(call):
-            import ollama
-
-            options = client_options(self.endpoint, timeout_s=call.timeout_s)
-            async with ollama.AsyncClient(self.endpoint, **options) as client:
-                async with aclosing(await client._request(dict, "POST", "/api/chat", json=body, stream=True)) as chunks:
-                    async for chunk in chunks:
-                        yield chunk
+            request = (await self._aclients.get())._request
+            lines = await request(dict, "POST", "/api/chat", json=body, stream=True, timeout=timeouts(call.timeout_s))
+            async with aclosing(lines) as chunks:  # type: ignore[type-var]  # a generator
+                async for chunk in chunks:
+                    yield chunk
 
     def _asks_again(self, error: EngineRefused, thinks: bool, exchange: _Exchange) -> bool:
         """True when the model turned out to have no thinking; the reply will show that it did not."""
@@ -124,20 +128,20 @@ class OllamaEngine:
         return True
 
     def close(self) -> None:
-        clients, self._clients = self._clients, {}
-        for client in clients.values():
-            client._client.close()  # Client.close is untyped
+        self._clients.close()
+        self._aclients.close()
 
     # ── what is sent ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _client(self, timeout_s: float) -> ollama.Client:
-        """One client a timeout: the library takes it when a client is made, not with a call."""
-        if timeout_s not in self._clients:
-            import ollama
+    def _client(self) -> ollama.Client:
+        import ollama
 
-            options = client_options(self.endpoint, timeout_s=timeout_s)
-            self._clients[timeout_s] = ollama.Client(self.endpoint, **options)
-        return self._clients[timeout_s]
+        return ollama.Client(self.endpoint, **client_options(self.endpoint, timeout_s=self._timeout_s))
+
+    def _aclient(self) -> ollama.AsyncClient:
+        import ollama
+
+        return ollama.AsyncClient(self.endpoint, **async_client_options(self.endpoint, timeout_s=self._timeout_s))
 
     def _body(self, call: Call, thinks: bool) -> dict[str, Any]:
         """A ChatRequest (api/types.go). `think` and `num_ctx` are always in it, and no prompt may be cut in silence:
@@ -214,7 +218,7 @@ class OllamaEngine:
             return self._shown[digest]
         try:
             with self._guarded(None):
-                shown = _Shown.of(self._client(self._timeout_s).show(name))
+                shown = _Shown.of(self._clients.get().show(name))
         except EngineError as error:
             if error.exit_code == 4:
                 raise

@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from qwen_router.engines.assemble import ReplyAssembler
 from qwen_router.engines.base import Call, Event, Usage
+from qwen_router.engines.clients import PerLoop, Shared
 from qwen_router.engines.local_prompt import effective_sampling, neutralised, tool_specs
 from qwen_router.engines.thinking import neutralise
 from qwen_router.engines.wire import (
     PROBE_TIMEOUT_S,
     Lines,
     Peer,
+    async_client_options,
     base64_text,
     client_options,
     data_url,
@@ -32,6 +34,7 @@ from qwen_router.engines.wire import (
     output_limit_tokens,
     plain,
     refused_at_once,
+    timeouts,
     truncation,
 )
 from qwen_router.errors import EngineError, EngineTimeout, EngineUnreachable
@@ -71,7 +74,8 @@ class OpenAIEngine:
         self._peer = Peer("openai", self.endpoint, f"start the server, or correct the address {self.endpoint}")
         self._dialect: Dialect | None = None
         self._lean = False  # the server refused the optional fields once
-        self._client: httpx.Client | None = None
+        self._clients: Shared[httpx.Client] = Shared(self._client, lambda client: client.close())
+        self._aclients: PerLoop[httpx.AsyncClient] = PerLoop(self._aclient, lambda client: client.aclose())
 
     def installed(self) -> tuple[ServedBuild, ...]:
         """What `/v1/models` lists. A server that names itself keeps its models in memory."""
@@ -87,12 +91,8 @@ class OpenAIEngine:
         for attempt in (1, 2):
             body = self._body(call, dialect)
             try:
-                with self._sync().stream(
-                    "POST",
-                    f"{self._base}/chat/completions",
-                    json=body,
-                    headers=self._headers,
-                    timeout=client_options(self.endpoint, timeout_s=call.timeout_s)["timeout"],
+                with self._clients.get().stream(
+                    "POST", f"{self._base}/chat/completions", json=body, timeout=timeouts(call.timeout_s)
                 ) as response:
                     if response.status_code == 200:
                         exchange.starts(response.headers.get("content-type", ""))
@@ -110,39 +110,42 @@ class OpenAIEngine:
 
         dialect = await asyncio.to_thread(self._known_dialect) if self._dialect is None else self._dialect
         exchange = _Exchange(call, self._peer)
-        options = client_options(self.endpoint, timeout_s=call.timeout_s)
-        try:
-            async with httpx.AsyncClient(headers=self._headers, **options) as client:
-                for attempt in (1, 2):
-                    body = self._body(call, dialect)
-                    async with client.stream("POST", f"{self._base}/chat/completions", json=body) as response:
-                        if response.status_code == 200:
-                            exchange.starts(response.headers.get("content-type", ""))
-                            async with aclosing(response.aiter_bytes()) as pieces:  # type: ignore[type-var]  # a generator
-                                async for data in pieces:
-                                    for event in exchange.feed(data):
-                                        yield event
-                            for event in exchange.end():
-                                yield event
-                            return
-                        await response.aread()
-                        self._judge(response.status_code, response.text, body, call, attempt)
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError) as error:
-            raise self._peer.of_httpx(error) from error
+        client = await self._aclients.get()
+        for attempt in (1, 2):
+            body = self._body(call, dialect)
+            try:
+                async with client.stream(
+                    "POST", f"{self._base}/chat/completions", json=body, timeout=timeouts(call.timeout_s)
+                ) as response:
+                    if response.status_code == 200:
+                        exchange.starts(response.headers.get("content-type", ""))
+                        async with aclosing(response.aiter_bytes()) as pieces:  # type: ignore[type-var]  # a generator
+                            async for data in pieces:
+                                for event in exchange.feed(data):
+                                    yield event
+                        for event in exchange.end():
+                            yield event
+                        return
+                    await response.aread()
+                    self._judge(response.status_code, response.text, body, call, attempt)
+            except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError) as error:
+                raise self._peer.of_httpx(error) from error
 
     def close(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
-            client.close()
+        self._clients.close()
+        self._aclients.close()
 
     # ── questions about the server ──────────────────────────────────────────────────────────────────────────────────────
 
-    def _sync(self) -> httpx.Client:
-        if self._client is None:
-            import httpx
+    def _client(self) -> httpx.Client:
+        import httpx
 
-            self._client = httpx.Client(**client_options(self.endpoint, timeout_s=self._timeout_s))
-        return self._client
+        return httpx.Client(headers=self._headers, **client_options(self.endpoint, timeout_s=self._timeout_s))
+
+    def _aclient(self) -> httpx.AsyncClient:
+        import httpx
+
+        return httpx.AsyncClient(headers=self._headers, **async_client_options(self.endpoint, timeout_s=self._timeout_s))
 
     def _models(self) -> list[Mapping[str, Any]]:
         if why := refused_at_once(self._base):
@@ -150,7 +153,7 @@ class OpenAIEngine:
         import httpx
 
         try:
-            response = self._sync().get(f"{self._base}/models", headers=self._headers)
+            response = self._clients.get().get(f"{self._base}/models")
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             raise self._peer.of_httpx(error) from error
         if response.status_code != 200:

@@ -13,7 +13,7 @@ import math
 import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from qwen_router.engines.base import Call, Violation
@@ -28,10 +28,17 @@ from qwen_router.errors import (
 from qwen_router.media import Attachment
 from qwen_router.request import Message
 
+if TYPE_CHECKING:
+    import httpx
+
 CONNECT_TIMEOUT_S = 5.0
 PROBE_TIMEOUT_S = 5.0
 MAX_LINE_BYTES = 16 * 1024 * 1024
 """One line of a stream is a few hundred bytes; above this it is no stream that we want in memory."""
+KEPT_CONNECTIONS = 64
+KEPT_S = 3.0
+"""How long an idle connection is kept: uvicorn and llama.cpp's server close theirs after 5 s, and one that is being closed
+must not get a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,17 +141,39 @@ def refused_at_once(endpoint: str) -> str:
 
 
 def client_options(endpoint: str, *, timeout_s: float) -> dict[str, Any]:
-    """Options for an `httpx` client: bounded waits, no redirects, no proxy to reach this computer."""
+    """Options for an `httpx` client: bounded waits, no redirects, no proxy to reach this computer.
+
+    64 idle connections are kept; those in use are not limited, because a reply may take minutes and the next caller would
+    wait for its end.
+    """
     import httpx
 
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=KEPT_CONNECTIONS, keepalive_expiry=KEPT_S)
     options: dict[str, Any] = {
-        "timeout": httpx.Timeout(timeout_s, connect=min(CONNECT_TIMEOUT_S, timeout_s)),
+        "timeout": timeouts(timeout_s),
+        "limits": limits,
         "follow_redirects": False,
         "trust_env": not is_loopback(endpoint),
     }
     if endpoint.startswith("http://"):
         options["verify"] = False  # no TLS here; loading certificates would take 20 ms
     return options
+
+
+def timeouts(timeout_s: float) -> httpx.Timeout:
+    """Bounds each wait of one request: for the connection, and for every next piece."""
+    import httpx
+
+    return httpx.Timeout(timeout_s, connect=min(CONNECT_TIMEOUT_S, timeout_s))
+
+
+def async_client_options(endpoint: str, *, timeout_s: float) -> dict[str, Any]:
+    """`client_options` for an asynchronous client, with connections that are cheap to come by."""
+    from qwen_router.engines.lent import LentConnections
+
+    options = client_options(endpoint, timeout_s=timeout_s)
+    own = {name: options[name] for name in ("limits", "verify", "trust_env") if name in options}
+    return {**options, "transport": LentConnections(kept=KEPT_CONNECTIONS, **own)}
 
 
 class Lines:
