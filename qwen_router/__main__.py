@@ -1,5 +1,18 @@
-"""`python -m qwen_router` is the command `qwen-router`."""
+"""The command `qwen-router`, also as `python -m qwen_router`: imports the command line, quietly when interrupted."""
 
-from qwen_router.cli import main
+from __future__ import annotations
 
-main()
+import sys
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        from qwen_router.cli import main as run
+    except KeyboardInterrupt:  # the imports take a moment, and Ctrl-C then is no error either
+        sys.exit(130)
+    run()
+
+
+if __name__ == "__main__":
+    main()

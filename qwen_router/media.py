@@ -82,7 +82,7 @@ class Attachment:
         media_type = _sniffed(payload[:16]) or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
         kind = _KINDS_BY_TYPE.get(media_type.partition("/")[0], "file")
         source = f"data:{media_type};base64,{base64.b64encode(payload).decode('ascii')}"
-        return _measured(kind, source, media_type, payload[:HEAD_BYTES], len(payload))
+        return _measured(kind, source, media_type, payload[:HEAD_BYTES], len(payload), where=repr(str(path)))
 
 
 def attachment_of(block: Mapping[str, Any], *, where: str) -> Attachment:
@@ -107,7 +107,7 @@ def attachment_of(block: Mapping[str, Any], *, where: str) -> Attachment:
     else:
         encoded = source
     head, size_bytes = _head_of_base64(encoded, where=f"{where}: the {kind}")
-    return _measured(kind, source, media_type or _sniffed(head), head, size_bytes)
+    return _measured(kind, source, media_type or _sniffed(head), head, size_bytes, where=f"{where}: the {kind}")
 
 
 def _payload(block: Mapping[str, Any]) -> tuple[str | None, str | None]:
@@ -159,10 +159,15 @@ def _sniffed(head: bytes) -> str | None:
     return next((media_type for magic, media_type in _MAGIC if head.startswith(magic)), None)
 
 
-def _measured(kind: AttachmentKind, source: str, media_type: str | None, head: bytes, size_bytes: int) -> Attachment:
+def _measured(
+    kind: AttachmentKind, source: str, media_type: str | None, head: bytes, size_bytes: int, *, where: str
+) -> Attachment:
     width_px = height_px = duration_s = None
     if kind == "image":
         width_px, height_px = _image_pixels(head)
+        if width_px is None and _sniffed(head[:16]) is None:
+            fix = "send PNG, JPEG, WebP or another common format"
+            raise InvalidRequest(f"{where} is no image that can be read: it begins with {head[:8]!r}", fix=fix)
     elif kind == "audio" and head[:4] == b"RIFF":
         duration_s = _wav_seconds(head, size_bytes)
     return Attachment(kind, source, media_type, size_bytes, width_px, height_px, duration_s)

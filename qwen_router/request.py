@@ -29,6 +29,7 @@ _ROLES: dict[str, Role] = {
     "ai": "assistant",
     "function": "tool",
 }
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max", "ultra")
 MAX_TEXT_CHARS = 64 * 1024 * 1024
 """Above this a request is refused: no Qwen context holds it, and nothing should spend a minute to find that out."""
 
@@ -340,6 +341,12 @@ def _number(body: Mapping[str, Any], *keys: str) -> float | None:
     return None
 
 
+def _within(value: float | None, least: float, most: float, *, key: str) -> float | None:
+    if value is not None and not least <= value <= most:
+        raise InvalidRequest(f"{key} is {value:g}", fix=f"send {key} from {least:g} to {most:g}")
+    return value
+
+
 def _count(body: Mapping[str, Any], *keys: str) -> int | None:
     value = _number(body, *keys)
     if value is not None and value < 1:
@@ -362,8 +369,8 @@ def _wishes(body: Mapping[str, Any]) -> Wishes:
         thinking_budget_tokens=budget,
         max_output_tokens=_count(merged, "max_tokens", "max_completion_tokens", "max_output_tokens", "num_predict"),
         max_latency_s=_number(merged, "max_latency_s"),
-        temperature=_number(merged, "temperature"),
-        top_p=_number(merged, "top_p"),
+        temperature=_within(_number(merged, "temperature"), 0, 2, key="temperature"),
+        top_p=_within(_number(merged, "top_p"), 0, 1, key="top_p"),
         seed=None if seed is None else int(seed),
         stop=(stop,) if isinstance(stop, str) else tuple(str(s) for s in _list(stop, where="stop")),
     )
@@ -381,7 +388,9 @@ def _thinking_wish(body: Mapping[str, Any]) -> tuple[bool | None, int | None]:
         flag = anthropic.get("type") == "enabled"
         budget = _number(anthropic, "budget_tokens") if flag else budget
     effort = body.get("reasoning_effort")
-    if flag is None and isinstance(effort, str):
+    if effort is not None and effort not in EFFORTS:
+        raise InvalidRequest(f"reasoning_effort is {_shown(effort)}", fix=f"one of {', '.join(EFFORTS)}")
+    if flag is None and effort is not None:
         flag = effort not in ("none", "minimal")
     if budget is not None and budget <= 0:
         return False, None

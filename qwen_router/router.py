@@ -222,6 +222,13 @@ class Router:
                 return engine
         raise EngineError(f"the engine {build.engine!r} is gone", fix="start it and try again", engine=build.engine)
 
+    def way_out(self, wished: str | None) -> str:
+        """What to try when nothing here can answer."""
+        model = None if wished is None else self.catalog.resolve(wished)
+        if model is not None and model.ollama_tags:
+            return f"ollama pull {model.ollama_tags[0]}"
+        return "`qwen-router doctor` shows what is served here, `qwen-router route` which model would suit"
+
     def close(self) -> None:
         """Free the engines. May be called twice."""
         for engine in self._engines or ():
@@ -275,7 +282,7 @@ class ReplyStream:
         if decision.chosen is None:
             if router.unreachable and not router.served():  # nothing answers: say where it was looked for
                 raise router.unreachable[0]
-            raise NoModelFits(decision.reason, fix="`qwen-router route --explain` shows every candidate's reason")
+            raise NoModelFits(decision.reason, fix=router.way_out(request.wishes.model))
         self.decision = decision
         self.served_by: Candidate = decision.chosen
         self._router = router

@@ -17,6 +17,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from qwen_router.errors import InvalidRequest
 
@@ -40,14 +41,19 @@ class Settings:
         return cls(
             policy=env.get("QWEN_ROUTER_POLICY") or "balanced",
             ollama_host=_ollama_host(env.get("OLLAMA_HOST") or ""),
-            endpoints=tuple(
-                url.strip().rstrip("/") for url in env.get("QWEN_ROUTER_ENDPOINTS", "").split(",") if url.strip()
-            ),
+            endpoints=tuple(_endpoint(url) for url in env.get("QWEN_ROUTER_ENDPOINTS", "").split(",") if url.strip()),
             api_key=env.get("QWEN_ROUTER_API_KEY") or None,
             gguf_files=_paths(env.get("QWEN_ROUTER_GGUF", "")),
             checkpoints=_paths(env.get("QWEN_ROUTER_CHECKPOINTS", "")),
             timeout_s=_seconds(env.get("QWEN_ROUTER_TIMEOUT_S") or "120"),
         )
+
+
+def _endpoint(text: str) -> str:
+    url = text.strip().rstrip("/")
+    if not url.startswith(("http://", "https://")) or not urlsplit(url).hostname:
+        raise InvalidRequest(f"QWEN_ROUTER_ENDPOINTS holds {text.strip()!r}", fix="URLs such as http://127.0.0.1:8000/v1")
+    return url
 
 
 def _paths(text: str) -> tuple[Path, ...]:

@@ -79,7 +79,7 @@ def test_lines_come_back_in_order_with_their_ids_and_a_broken_one_does_not_stop_
         ]
     )
     code, out, err = run("route", "--jsonl", "-", stdin=stdin)
-    assert (code, err) == (0, "")
+    assert (code, err.strip()) == (0, "5 of 8 lines could not be read; each carries its error")
     found = lines(out)
     assert [line["id"] for line in found] == ["a", None, 3, None, None, "none", "m", 8]
     assert ["error" in line for line in found] == [False, True, True, True, True, True, False, False]
@@ -117,6 +117,9 @@ def test_classify_and_route_agree_on_the_profile() -> None:
         pytest.param(("route", "--objective", "fastest", "hi"), b"", 2, "'fast'", id="misspelt-objective"),
         pytest.param(("route", "--machine", "rtx-4091", "hi"), b"", 2, "rtx-4090", id="misspelt-machine"),
         pytest.param(("route", "--candidates", "Qwen3-8C", "hi"), b"", 2, "Qwen3-8B", id="misspelt-candidate"),
+        pytest.param(("route", "--candidates", "", "hi"), b"", 2, "--candidates", id="no-candidate"),
+        pytest.param(("route", "--jsonl", "-"), b"{broken", 1, "1 of 1 lines", id="every-line-broken"),
+        pytest.param(("ask", "--model", "Qwen3-8B", "hi"), b"", 3, "ollama pull qwen3:8b", id="model-not-installed"),
         pytest.param(("ask", "--model", "qwen3:8c", "hi"), b"", 2, "qwen3:8b", id="misspelt-model"),
         pytest.param(("ask", "--engine", "olama", "hi"), b"", 2, "'ollama'", id="misspelt-engine"),
         pytest.param(("ask", "--engine", "ollama", "hi"), b"", 4, "11434|127.0.0.1:1", id="engine-down"),

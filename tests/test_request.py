@@ -138,6 +138,7 @@ def test_a_wav_file_gives_its_seconds(tmp_path: Path) -> None:
     [
         pytest.param(None, "cannot read", id="missing"),
         pytest.param(b"", "is empty", id="empty"),
+        pytest.param(b"this is text", "no image", id="text"),
     ],
 )
 def test_a_file_that_cannot_be_attached_is_named(tmp_path: Path, content: bytes | None, problem: str) -> None:
@@ -260,6 +261,12 @@ def test_a_response_format_is_one_schema(fields: dict[str, Any], schema: dict[st
         ),
         pytest.param({"messages": ["hi"], "tools": [{"function": {}}]}, "tool 1", id="nameless-tool"),
         pytest.param({"messages": ["hi"], "temperature": "warm"}, "'warm'", id="temperature-as-text"),
+        pytest.param({"messages": ["hi"], "temperature": -5}, "temperature is -5", id="negative-temperature"),
+        pytest.param({"messages": ["hi"], "top_p": 9}, "top_p is 9", id="top-p-of-nine"),
+        pytest.param({"messages": ["hi"], "reasoning_effort": "bogus"}, "'bogus'", id="unknown-effort"),
+        pytest.param(
+            [{"role": "user", "content": [{"type": "image", "base64": "aGVsbG8gd29ybGQ="}]}], "no image", id="text-as-image"
+        ),
         pytest.param({"messages": ["hi"], "max_tokens": 0}, "max_tokens is 0", id="no-tokens"),
         pytest.param({"messages": ["hi"], "max_tokens": float("inf")}, "inf", id="endless-tokens"),
         pytest.param({"messages": ["hi"], "response_format": "xml"}, "'xml'", id="unknown-format"),

@@ -268,6 +268,8 @@ def test_settings_read_lists_and_refuse_a_bad_timeout(tmp_path: Path) -> None:
     )
     assert settings.endpoints == ("http://a/v1", "http://b/v1")
     assert "secret" not in repr(settings)
+    with pytest.raises(InvalidRequest, match="'notaurl'"):
+        Settings.from_environment({"QWEN_ROUTER_ENDPOINTS": "notaurl"})
     with pytest.raises(InvalidRequest, match="'soon'"):
         Settings.from_environment({"QWEN_ROUTER_TIMEOUT_S": "soon"})
 

@@ -248,6 +248,7 @@ def nano_row(config_path: Path) -> dict[str, Any]:
             "licence": "apache-2.0",
             "commercial_use": True,
             "modalities": ["text"],
+            "max_answer_tokens": 192,  # its answers are a sentence; what is longer has lost its way
             "total_params": layers * layer + hidden + vocab * hidden * (1 if tied else 2),
             "architecture": {
                 "layers": layers,

@@ -128,6 +128,7 @@ class Model(Frozen):
     thinking: Thinking
     sampling: SamplingSets = SamplingSets()
     tools: bool | None = None
+    max_answer_tokens: int | None = Field(default=None, gt=0)
     speech_output: bool = False
     languages: int | None = Field(default=None, gt=0)
     ollama_tags: tuple[str, ...] = ()

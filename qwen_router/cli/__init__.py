@@ -69,9 +69,12 @@ def main() -> None:
     except BrokenPipeError:  # `qwen-router models | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:  # a full disk, a closed terminal
+        typer.echo(f"error: cannot write the output: {error.strerror}\n  try: free some room or write elsewhere", err=True)
+        sys.exit(1)
     except (
         Exception
-    ) as error:  # the last line of defence: a defect of ours is told as such, and the traceback is kept for its report
+    ) as error:  # the last line of defence: a defect of ours is told as one, its traceback kept for the report
         if os.environ.get("QWEN_ROUTER_DEBUG"):
             raise
         typer.echo(

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qwen_router.cli.common import FilesOption, JsonOption, PolicyOption, print_json, read_request, router_from
+from qwen_router.cli.common import (
+    FilesOption,
+    JsonOption,
+    PolicyOption,
+    print_json,
+    read_request,
+    router_from,
+    tell_unreachable,
+)
 
 if TYPE_CHECKING:
     from qwen_router.reply import Reply
@@ -55,21 +63,31 @@ def ask(
                 pass
             print_json(reply_line(stream.reply))
             return
-        for event in stream:
-            match event:
-                case Reasoning(text) if show_reasoning:
-                    typer.secho(text, nl=False, err=True, dim=True)
-                case Text(text):
-                    typer.echo(text, nl=False)
-                case ToolCall(name=name, arguments=arguments):
-                    typer.echo(f"[calls {name} with {dict(arguments)}]", nl=False)
+        tell_unreachable(router)
+        said = thought = False
+        try:
+            for event in stream:
+                if isinstance(event, Text | ToolCall) and thought and not said:
+                    typer.echo(err=True)  # the thinking ends its own line
+                match event:
+                    case Reasoning(text) if show_reasoning:
+                        typer.secho(text, nl=False, err=True, dim=True)
+                        thought = True
+                    case Text(text):
+                        typer.echo(text, nl=False)
+                        said = True
+                    case ToolCall(name=name, arguments=arguments):
+                        typer.echo(f"[calls {name} with {dict(arguments)}]", nl=False)
+                        said = True
+        finally:
+            if said:
+                typer.echo()
         _print_end(stream.reply)
     finally:
         router.close()
 
 
 def _print_end(reply: Reply) -> None:
-    typer.echo()
     typer.secho(
         f"— {reply.served_by.label} on {reply.served_by.build.engine}, {reply.timings.total_s:.1f} s", err=True, dim=True
     )

@@ -5,6 +5,7 @@ qwen-router route --machine rtx-4090 "Write a haiku"
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -81,6 +82,8 @@ def router_from(
     settings = Settings.from_environment()
     chosen = _policy(policy or settings.policy, objective)
     names = tuple(name for name in (candidates or "").split(",") if name.strip())
+    if candidates is not None and not names:
+        raise InvalidRequest("--candidates names no model", fix="--candidates Qwen3-8B,Qwen3-4B, or leave it out")
     engines = None
     if engine is not None:
         from qwen_router.engines.configured import configured_engines
@@ -103,6 +106,13 @@ def _policy(name: str, objective: str | None) -> Policy:
     return policy.model_copy(update={"objective": Policy.load(objective).objective})
 
 
+def tell_unreachable(router: Router) -> None:
+    """Say which configured engines did not answer. Ollama is looked for unasked, so its absence is told only by `doctor`."""
+    for error in router.unreachable:
+        if getattr(error, "engine", "") != "ollama" or os.environ.get("OLLAMA_HOST"):
+            typer.secho(f"left out: {error.problem}", err=True, dim=True)
+
+
 def print_json(value: object) -> None:
     import json
 
@@ -113,7 +123,7 @@ def console() -> Console:
     """Where tables go: standard output, plain when it is no terminal."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=False)
+    return Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120)
 
 
 @contextmanager

@@ -50,21 +50,22 @@ def models(
 
 
 def _params(count: int | None) -> str:
-    return "unknown" if count is None else f"{count / 1e9:.1f}B" if count >= 1e8 else f"{count / 1e6:.1f}M"
+    return "?" if count is None else f"{count / 1e9:.1f}B" if count >= 1e8 else f"{count / 1e6:.1f}M"
 
 
 def _print_models(rows: tuple[Model, ...]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for header in ("model", "params", "active", "context", "thinking", "input", "scores"):
-        numbers = header in ("params", "active", "context", "scores")
+    for header in ("model", "size", "active", "window", "thinking", "input", "scores"):
+        numbers = header in ("size", "active", "window", "scores")
         table.add_column(header, justify="right" if numbers else "left", no_wrap=header == "model", overflow="fold")
     for m in rows:
         other = "+".join(x for x in m.modalities if x != "text") or "text"
         active = "" if m.active_params is None else _params(m.active_params)
         kind = m.thinking.behaviour if m.kind == "chat" else m.kind
-        table.add_row(m.id, _params(m.total_params), active, f"{m.context.native_tokens:,}", kind, other, str(len(m.scores)))
+        window = f"{m.context.native_tokens // 1024}K"
+        table.add_row(m.short_name, _params(m.total_params), active, window, kind, other, str(len(m.scores)))
     console().print(table)
 
 

@@ -25,6 +25,7 @@ from qwen_router.cli.common import (
     progress,
     read_request,
     router_from,
+    tell_unreachable,
 )
 from qwen_router.errors import InvalidRequest, RouterError
 
@@ -89,6 +90,7 @@ def route(
         _run_lines(jsonl, decide, what="routing")
         return
     decision = router.route(read_request(words, attach))
+    tell_unreachable(router)
     if as_json:
         print_json(route_line(decision))
     else:
@@ -110,7 +112,7 @@ def route_line(decision: Decision) -> dict[str, Any]:
 
 def _run_lines(path: str, work: Callable[[list[Request]], list[dict[str, Any]]], *, what: str) -> None:
     """One JSON object out for each line in, in order; a broken line gives its error and the run goes on."""
-    total = _line_count(path)
+    total, seen, failed = _line_count(path), 0, 0
     with open_lines(path) as lines, progress(total, what) as advance:
         for batch in _batches(lines):
             parsed = [_parse(raw, number) for number, raw in batch]
@@ -119,7 +121,12 @@ def _run_lines(path: str, work: Callable[[list[Request]], list[dict[str, Any]]],
             for line_id, request in parsed:
                 result = {"error": str(request)} if isinstance(request, RouterError) else next(results)
                 typer.echo(json.dumps({"id": line_id, **result}, ensure_ascii=True))
+                seen, failed = seen + 1, failed + ("error" in result)
             advance(len(batch))
+    if failed:
+        typer.echo(f"{failed} of {seen} lines could not be read; each carries its error", err=True)
+        if failed == seen:
+            raise typer.Exit(1)
 
 
 def _guarded(work: Callable[[list[Request]], list[dict[str, Any]]], requests: list[Request]) -> list[dict[str, Any]]:
@@ -234,6 +241,7 @@ def _print_verdicts(decision: Decision) -> None:
     for name, justify in (
         ("fate", "left"),
         ("candidate", "left"),
+        ("engine", "left"),
         ("quality", "right"),
         ("time", "right"),
         ("memory", "right"),
@@ -243,5 +251,7 @@ def _print_verdicts(decision: Decision) -> None:
     for verdict in decision.verdicts():
         c = verdict.candidate
         reason = "the decision above" if verdict.fate == "chosen" else verdict.reason
-        table.add_row(verdict.fate, c.label, f"{c.quality:.2f}", duration(c.total_s), gib(c.memory_mib), reason)
+        table.add_row(
+            verdict.fate, c.label, c.build.engine, f"{c.quality:.2f}", duration(c.total_s), gib(c.memory_mib), reason
+        )
     console().print(table)

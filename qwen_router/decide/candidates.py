@@ -84,6 +84,7 @@ class CandidateTable:
     has_tools: Bools
     commercial: Bools
     known: Bools
+    max_answer_tokens: Ints
     rule_refuses: Bools
     tie_rank: Ints
     build_of: Ints
@@ -103,6 +104,7 @@ class CandidateTable:
         return len(self.build_of)
 
 
+NO_LIMIT = np.iinfo(np.int64).max
 LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
 # An always-thinking model cut before its first thought: nobody has published such a score. A stated prior, in logits,
 # about what toggling models lose on average between their two modes.
@@ -208,6 +210,7 @@ def candidate_table(
         ),
         has_tools=np.array([b.model.tools is not False for b in builds], dtype=np.bool_),
         commercial=np.array([b.model.commercial_use is True for b in builds], dtype=np.bool_),
+        max_answer_tokens=np.array([b.model.max_answer_tokens or NO_LIMIT for b in builds], dtype=np.int64),
         rule_refuses=_rule_refusals(builds, policy),
         tie_rank=tie_rank,
         build_of=build_of,
@@ -273,7 +276,7 @@ def _physical(builds: tuple[Build, ...], machine: Machine, policy: Policy) -> _P
             build.model, quant=build.quant, engine=build.engine, machine=here, context_tokens=context[i], total_mib=total[i]
         )
         fits[i], decode[i], prefill[i], free[i] = speed.fits, speed.decode_tps, speed.prefill_tps, speed.free_mib
-        load[i] = speed.load_s
+        load[i] = speed.load_s if build.installed else 0.0  # advice is about a model that was started once and stays
         power[i] = np.nan if speed.power_w is None else speed.power_w
     return _Physical(context, total, fits, known, free, decode, prefill, load, power)
 

@@ -160,7 +160,7 @@ def _patience(policy: Policy, prediction: Prediction, possible: Bools) -> float:
 
 
 def _order(table: CandidateTable, prediction: Prediction, possible: Bools, *, tier: Ints) -> Ints:
-    """Possible candidates, best first: tier 0, near the best, by the objective; 1, soon enough, and 2, late, by quality."""
+    """Possible candidates, best first: tier 0, near the best, by the objective; 1 (soon) by quality, 2 (late) by time."""
     index = np.flatnonzero(possible)
     quality, tiers = prediction.quality[index], tier[index]
     least = _measure(table, prediction)[index]
@@ -168,7 +168,7 @@ def _order(table: CandidateTable, prediction: Prediction, possible: Bools, *, ti
         table.tie_rank[index],
         prediction.memory_mib[index],
         -quality,
-        np.where(tiers == 0, least, -quality),
+        np.where(tiers == 0, least, np.where(tiers == 1, -quality, prediction.total_s[index])),
         tiers,
     )
     return index[np.lexsort(keys)]

@@ -8,7 +8,7 @@ Verdicts are kept as columns and turned into words only when somebody reads them
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -101,11 +101,11 @@ class Decision:
     reason: str
     scope: Scope
     profile: Profile
-    table: CandidateTable
-    prediction: Prediction
-    budgets: Ints
-    causes: Ints
-    order: Ints
+    table: CandidateTable = field(repr=False)
+    prediction: Prediction = field(repr=False)
+    budgets: Ints = field(repr=False)
+    causes: Ints = field(repr=False)
+    order: Ints = field(repr=False)
     best_quality: float
     slack: float
     patience_s: float

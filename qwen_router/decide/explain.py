@@ -15,6 +15,28 @@ if TYPE_CHECKING:
     from qwen_router.decide.decision import Cause, Decision, Verdict
 
 
+NO_OPINION = 0.2
+"""Below this confidence no domain stands out among nine, so none is named."""
+IN_WORDS: dict[Cause, str] = {
+    "privacy": "kept away by privacy",
+    "pin": "not asked for",
+    "modality": "cannot take the attachment",
+    "tools": "without tools",
+    "rule": "by a rule",
+    "licence": "by licence",
+    "thinking": "in another thinking mode",
+    "depth": "would think needlessly",
+    "unknown": "unknown",
+    "context": "with too small a window",
+    "memory": "without room",
+    "memory_limit": "over the memory limit",
+    "first_token": "too slow to start",
+    "latency": "too slow",
+    "cost": "too expensive",
+    "quality": "not good enough",
+}
+
+
 def reason_of(decision: Decision, rules: tuple[str, ...] = ()) -> str:
     """One line: what the request is, what was chosen, and against what."""
     from qwen_router.decide.decision import CAUSES
@@ -22,6 +44,8 @@ def reason_of(decision: Decision, rules: tuple[str, ...] = ()) -> str:
     profile = decision.profile
     doubt = "unsure, perhaps " if profile.abstained else ""
     what = f"{doubt}{profile.domain} {profile.confidence:.2f}, depth {profile.depth:.2f}"
+    if profile.abstained and profile.confidence < NO_OPINION:
+        what = "no text to judge by"
     if profile.modalities != ("text",):
         what += f", {'+'.join(m for m in profile.modalities if m != 'text')}"
     applied = f"; rules {', '.join(rules)}" if rules else ""
@@ -31,10 +55,10 @@ def reason_of(decision: Decision, rules: tuple[str, ...] = ()) -> str:
     near = f"best {decision.best_quality:.2f}"
     if decision.patience_s < float("inf"):
         near += f" within {duration(decision.patience_s)}"
-    prior = "" if chosen.scored else ", a prior"
+    prior = "" if chosen.scored else "; no published score"
     left = int(decision.possible.sum())
     refused = {CAUSES[c]: int(n) for c, n in zip(*np.unique(decision.causes, return_counts=True), strict=True) if c}
-    out = ", ".join(f"{n} {cause.replace('_', ' ')}" for cause, n in sorted(refused.items(), key=lambda kv: -kv[1])[:3])
+    out = ", ".join(f"{n} {IN_WORDS[cause]}" for cause, n in sorted(refused.items(), key=lambda kv: -kv[1])[:3])
     least = decision.table.policy.objective.minimise
     return (
         f"{what}{applied}: quality {chosen.quality:.2f} ({near}{prior}), about {duration(chosen.total_s)}; "

@@ -80,7 +80,7 @@ def predict(table: CandidateTable, profile: Profile, *, budgets: Ints, max_answe
         bucket=np.where(too_long, -1, at),
         needed_tokens=before_answer + expected_answer,
         context_tokens=window,
-        answer_tokens=np.clip(window - before_answer, 1, max_answer_tokens),
+        answer_tokens=np.clip(window - before_answer, 1, np.minimum(max_answer_tokens, table.max_answer_tokens[of])),
         memory_mib=table.total_mib[of, at],
         quality=quality,
         quality_sd=quality_sd,

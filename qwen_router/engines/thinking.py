@@ -48,16 +48,21 @@ class CodeTracker:
 
     @property
     def at_line_start(self) -> bool:
-        return not self._line.strip()
+        return not self._kept_line.strip()
+
+    @property
+    def _kept_line(self) -> str:
+        """The line so far without the tags that are taken out of it later."""
+        return _STRAY.sub("", self._line)
 
     def advance(self, text: str) -> None:
         head, newline, rest = text.partition("\n")
         while True:
             self._ticks += head.count("`")
-            self._line = (self._line + head)[:16]  # only the start of a line decides
+            self._line = (self._line + head)[:64]  # only the start of a line decides
             if not newline:
                 return
-            start = self._line.lstrip(" ")
+            start = self._kept_line.lstrip(" ")
             if start.startswith("```") and self._ticks == len(start) - len(start.lstrip("`")):
                 self.fenced = not self.fenced
             self._line, self._ticks = "", 0
