@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 from pytest_socket import disable_socket, enable_socket, socket_allow_hosts
 
 # A shared machine is slow at times: how long an example takes is benchmarks/' business.
-hypothesis.settings.register_profile("house", deadline=None)
+# In CI the examples are the same every time; at home they wander.
+hypothesis.settings.register_profile("house", deadline=None, derandomize=bool(os.environ.get("CI")))
 hypothesis.settings.load_profile("house")
 
 REPOSITORY = Path(__file__).parent.parent

@@ -57,7 +57,7 @@ def _print_models(rows: tuple[Model, ...]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for header in ("model", "size", "active", "window", "thinking", "input", "scores"):
+    for header in ("model", "size", "active", "window", "think", "input", "scores"):
         numbers = header in ("size", "active", "window", "scores")
         table.add_column(header, justify="right" if numbers else "left", no_wrap=header == "model", overflow="fold")
     for m in rows:
