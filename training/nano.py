@@ -267,9 +267,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Train the demonstration checkpoint qwen3-nano.")
     parser.add_argument("--seed", type=int, default=3)
     parser.add_argument("--phase", choices=("both", *PHASES), default="both", help="second: go on from what --out holds")
-    parser.add_argument("--steps", type=int, nargs=2, default=(750, 1000), metavar=("FIRST", "SECOND"), help="of each phase")
+    parser.add_argument("--steps", type=int, nargs=2, default=(700, 800), metavar=("FIRST", "SECOND"), help="of each phase")
     parser.add_argument(
-        "--minutes", type=float, nargs=2, default=(17.0, 22.0), help="cut a phase short, and repeatability too"
+        "--minutes", type=float, nargs=2, default=(30.0, 30.0), help="cut a phase short, and repeatability too"
     )
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--width", type=int, default=192)
