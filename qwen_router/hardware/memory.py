@@ -174,6 +174,7 @@ def read_mib_per_token(model: Model, *, quant: str, engine: str = "llamacpp") ->
     return _text_bytes(architecture(model), found, stores_gguf(engine, found))[1] / MIB
 
 
+@lru_cache(maxsize=512)
 def full_attention_layers(arch: Architecture) -> int:
     return sum(not is_linear_layer(arch, layer) for layer in range(arch.layers))
 

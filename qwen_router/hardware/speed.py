@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from qwen_router.catalog.types import Model
+from qwen_router.catalog.types import Architecture, Model
 from qwen_router.hardware.machine import Device, Machine
 from qwen_router.hardware.memory import (
     architecture,
@@ -78,7 +79,11 @@ def prefill_tps(flop_per_token: float, *, compute_tflops: float, efficiency: flo
 
 def active_params(model: Model) -> float:
     """Parameters that one token multiplies with: active experts only, no embedding look-up."""
-    arch = architecture(model)
+    return _active_params(architecture(model))
+
+
+@lru_cache(maxsize=512)
+def _active_params(arch: Architecture) -> float:
     outer = sum(tensor.params * tensor.read_share for tensor in outer_tensors(arch))
     return outer + sum(
         count * sum(tensor.params * tensor.read_share for tensor in layer_tensors(arch, layer))
