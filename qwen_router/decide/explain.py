@@ -32,7 +32,6 @@ IN_WORDS: dict[Cause, str] = {
     "memory_limit": "over the memory limit",
     "first_token": "too slow to start",
     "latency": "too slow",
-    "cost": "too expensive",
     "quality": "not good enough",
 }
 

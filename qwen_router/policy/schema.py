@@ -52,7 +52,6 @@ class Limits(Frozen):
     max_total_s: float | None = Field(default=None, gt=0)
     max_first_token_s: float | None = Field(default=None, gt=0)
     max_memory_mib: float | None = Field(default=None, gt=0)
-    max_cost_usd: float | None = Field(default=None, gt=0)
     min_quality: Share = 0.0
     commercial_licence_only: bool = False
 
@@ -109,11 +108,10 @@ class Fallback(Frozen):
 
 
 class Privacy(Frozen):
-    """Which engines may see a request, and whether prompts may be written to a log."""
+    """Which engines may see a request."""
 
     engines: tuple[EngineName, ...] = ()
     remote_endpoints: bool = False
-    log_prompts: bool = False
 
 
 class PolicyFields(Frozen):
