@@ -72,9 +72,8 @@ def main() -> None:
     except OSError as error:  # a full disk, a closed terminal
         typer.echo(f"error: cannot write the output: {error.strerror}\n  try: free some room or write elsewhere", err=True)
         sys.exit(1)
-    except (
-        Exception
-    ) as error:  # the last line of defence: a defect of ours is told as one, its traceback kept for the report
+    except Exception as error:
+        # The last line of defence: a defect of ours is told as one, and its traceback is kept for the report.
         if os.environ.get("QWEN_ROUTER_DEBUG"):
             raise
         typer.echo(

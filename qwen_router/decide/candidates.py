@@ -52,7 +52,7 @@ class Build:
     def answers_to(self, name: str) -> bool:
         """Whether a person who writes `name` means this build."""
         wanted = name.lower()
-        return wanted in (self.name.lower(), self.model.id.lower(), self.model.id.rpartition("/")[2].lower())
+        return wanted in (self.name.lower(), self.model.id.lower(), self.model.short_name.lower())
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def _advised(model: Model, quant_name: str) -> Build:
     tag = next((tag for tag in model.ollama_tags if quant_of_tag(tag) == quant_name), None)
     if tag is not None:
         return Build(model, quant_name, "ollama", "", tag, installed=False, how_to_get=f"ollama pull {tag}")
-    short = model.id.rpartition("/")[2]
+    short = model.short_name
     if quant_name in ("bf16", "f16"):
         return Build(model, quant_name, "transformers", "", short, installed=False, how_to_get=f"hf download {model.id}")
     how = f"find a {quant_name} GGUF of {model.id}"
@@ -294,7 +294,7 @@ def _rule_refusals(builds: tuple[Build, ...], policy: Policy) -> Bools:
     refuses = np.zeros((len(policy.rules), len(builds)), dtype=np.bool_)
     for r, rule in enumerate(policy.rules):
         for b, build in enumerate(builds):
-            names = (build.model.id, build.model.id.rpartition("/")[2], build.name)
+            names = (build.model.id, build.model.short_name, build.name)
             wanted = not rule.then.only_models or _any_match(names, rule.then.only_models)
             refuses[r, b] = not wanted or _any_match(names, rule.then.never_models)
     return refuses

@@ -36,7 +36,6 @@ Cause = Literal[
     "memory_limit",
     "first_token",
     "latency",
-    "cost",
     "quality",
 ]
 CAUSES: tuple[Cause, ...] = Cause.__args__  # type: ignore[attr-defined]
@@ -66,7 +65,7 @@ class Candidate:
     def label(self) -> str:
         """`Qwen3-8B q4_K_M, thinking 4096` and the like."""
         mode = f", thinking {self.budget_tokens}" if self.thinking else ""
-        return f"{self.build.model.id.rpartition('/')[2]} {self.build.quant}{mode}"
+        return f"{self.build.model.short_name} {self.build.quant}{mode}"
 
     @property
     def sampling(self) -> Sampling:

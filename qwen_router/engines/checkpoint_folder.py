@@ -52,7 +52,7 @@ class Checkpoint:
         hits = [
             model.id
             for model in known
-            if model.id.rpartition("/")[2].lower() == self.folder.name.lower()
+            if model.short_name.lower() == self.folder.name.lower()
             and model.architecture is not None
             and (model.architecture.layers, model.architecture.hidden) == shape
         ]

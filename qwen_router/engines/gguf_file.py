@@ -90,7 +90,7 @@ class GgufInfo:
         by_tail: dict[str, list[str]] = {}
         for model in known:
             if model.architecture is None or self.hidden in (None, model.architecture.hidden):
-                by_tail.setdefault(_folded(model.id.rpartition("/")[2]), []).append(model.id)
+                by_tail.setdefault(_folded(model.short_name), []).append(model.id)
         for name in self._names():
             hits = by_tail.get(_folded(name), [])
             if len(hits) == 1:
