@@ -68,8 +68,28 @@ def _letter_class(char: str, script: int | None) -> int:
 def write_class_table(path: Path) -> None:
     table = np.array([class_of(point) for point in range(chars.TABLE_POINTS)], dtype=np.uint8)
     heads = np.flatnonzero(np.concatenate(([True], table[1:] != table[:-1])))
-    np.savez(path, classes=table[heads], lengths=np.diff(heads, append=table.size).astype(np.uint32))
+    folds = {point: fold for point in range(chars.TABLE_POINTS) if (fold := fold_of(chr(point))) != point}
+    np.savez(
+        path,
+        classes=table[heads],
+        lengths=np.diff(heads, append=table.size).astype(np.uint32),
+        folded=np.array(list(folds), dtype=np.uint32),
+        folds=np.array(list(folds.values()), dtype=np.uint32),
+    )
     chars.class_table.cache_clear()
+
+
+def fold_of(char: str) -> int:
+    """The code point that stands for `char` when words are compared: lower case, no Latin accent, one width and form."""
+    if "\ud800" <= char <= "\udfff":
+        return ord(char)
+    plain = unicodedata.normalize("NFKC", char).lower()
+    if "LATIN" in unicodedata.name(plain[0] if plain else char, ""):
+        plain = unicodedata.normalize("NFD", plain)[:1].translate(_STROKES)
+    return ord(plain[0]) if len(plain) == 1 and plain != char else ord(char)
+
+
+_STROKES = str.maketrans("đħıłøŧ", "dhilot")
 
 
 def vocabulary_table(tokenizer: Tokenizer) -> NDArray[np.bool_]:
@@ -164,8 +184,9 @@ def main() -> None:
     texts += read_po(options.po) if options.po else []
     encoded = tokenizer.encode_batch([text for _, text in texts], add_special_tokens=False)
     counts = np.array([len(e.ids) for e in encoded], dtype=np.float64)
-    pairs = [(points := chars.points_of(text), chars.classes_of(points)) for _, text in texts]
-    rows = np.array([tokens.token_features(points, classes, vocabulary) for points, classes in pairs])
+    rows = np.concatenate([
+        tokens.token_features([text for _, text in texts[at : at + 64]], vocabulary) for at in range(0, len(texts), 64)
+    ])
     test = np.array([held_out(text) for _, text in texts])
     weights = fit(rows[~test], counts[~test])
     groups = np.array([group for group, _ in texts])

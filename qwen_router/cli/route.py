@@ -49,14 +49,26 @@ def add_to(app: typer.Typer) -> None:
     app.command("route")(route)
 
 
-def classify(words: Words = None, jsonl: Jsonl = None, attach: FilesOption = None, as_json: JsonOption = False) -> None:
+def classify(
+    words: Words = None,
+    jsonl: Jsonl = None,
+    attach: FilesOption = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Name the words and features that drove domain and depth, and what would flip it.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Say what a request needs: domain, depth, difficulty, language, modalities, tokens."""
     from qwen_router.profile import inspect, inspect_many, profile_line
 
     if jsonl is not None:
         _run_lines(jsonl, lambda requests: [profile_line(p) for p in inspect_many(requests)], what="classifying")
         return
-    profile = inspect(read_request(words, attach))
+    request = read_request(words, attach)
+    if explain:
+        _explain(request, as_json=as_json)
+        return
+    profile = inspect(request)
     if as_json:
         print_json(profile_line(profile))
     else:
@@ -206,6 +218,33 @@ def _print_profile(profile: Profile) -> None:
         f"\ntokens       {profile.input_tokens} in, about {profile.output_tokens} out",
         markup=False,
     )
+
+
+STRONGEST = 8
+"""How many words and features an explanation shows."""
+
+
+def _explain(request: Request, *, as_json: bool) -> None:
+    from qwen_router.profile import profile_line
+    from qwen_router.profile.explanation import explain
+
+    told = explain(request)
+    if as_json:
+        effects = {
+            name: [{"what": e.what, "domain": round(e.domain, 3), "depth": round(e.depth, 3)} for e in part]
+            for name, part in (("words", told.words), ("form", told.form))
+        }
+        print_json({**profile_line(told.profile), "against": told.against, **effects, "flips": told.flips})
+        return
+    _print_profile(told.profile)
+    out = console()
+    out.print(f"\ndomain: {told.profile.domain} rather than {told.against} (log-odds)", markup=False)
+    for effect in sorted((*told.words, *told.form), key=lambda e: -abs(e.domain))[:STRONGEST]:
+        out.print(f"  {effect.domain:+6.2f}  {effect.what}", markup=False)
+    out.print(f"\ndepth: {told.profile.depth:.2f}", markup=False)
+    for effect in told.by_depth()[:STRONGEST]:
+        out.print(f"  {effect.depth:+6.2f}  {effect.what}", markup=False)
+    out.print(f"\nto flip it: {told.flips}", markup=False)
 
 
 def _print_decision(decision: Decision, *, every: bool) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +76,16 @@ def class_table() -> Classes:
     return table
 
 
+@cache
+def fold_table() -> Points:
+    """Every code point below `TABLE_POINTS` without case, Latin accents, width and presentation form; any digit as `0`."""
+    table = np.arange(TABLE_POINTS, dtype=np.uint32)
+    with np.load(DATA / "chars.npz") as shipped:
+        table[shipped["folded"]] = shipped["folds"]
+    table[class_table() == DIGIT] = ord("0")
+    return table
+
+
 def points_of(text: str) -> Points:
     """The code points of `text`; an unpaired surrogate stays what it is."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
@@ -108,3 +119,20 @@ def word_hashes(points: Points, inside: Mask) -> tuple[NDArray[np.uint32], NDArr
     hashes = hashes ^ (hashes >> np.uint32(15))
     starts = edges[::2]
     return hashes, starts, edges[1::2] - starts
+
+
+def owners(sizes: list[int]) -> NDArray[np.intp]:
+    """Which of several texts, joined by one break each, a character belongs to; the breaks get the number of texts."""
+    if len(sizes) == 1:
+        return np.zeros(sizes[0], dtype=np.intp)
+    owner = np.repeat(np.arange(len(sizes)), np.array(sizes) + 1)[:-1]
+    owner[np.cumsum(np.array(sizes) + 1)[:-1] - 1] = len(sizes)
+    return owner
+
+
+def counted(
+    owner: NDArray[np.intp], values: NDArray[Any], width: int, rows: int, weights: NDArray[np.intp] | None = None
+) -> NDArray[Any]:
+    """How often (or with what weight) each value below `width` occurs in each row: (rows, width)."""
+    counts = np.bincount(owner * width + values, weights=weights, minlength=rows * width)
+    return counts.reshape(rows, width)

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import NamedTuple
+from itertools import islice
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,55 +79,75 @@ def vocabulary_slot(hashes: NDArray[np.uint32], spaced: NDArray[np.bool_] | bool
     return slots
 
 
-def token_features(points: Points, classes: Classes, vocabulary: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """The counts, in the order of `FEATURES`, that the estimate is linear in."""
-    counts = np.bincount(classes, minlength=chars.CLASS_COUNT)
+def token_features(texts: Sequence[str], vocabulary: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The counts, in the order of `FEATURES`, that the estimate is linear in: (texts, features).
+
+    All texts are read as one array; a row more than there are texts takes what belongs to none, and is dropped.
+    """
+    points = chars.points_of("\n".join(texts))
+    classes = chars.classes_of(points)
+    rows = len(texts) + 1
+    owner = chars.owners([len(text) for text in texts])
+    counts = chars.counted(owner, classes, chars.CLASS_COUNT, rows)
     groups = _GROUP[classes]
-    pairs = np.bincount(groups[:-1] * 8 + groups[1:], minlength=64)
+    pair_owner = owner[:-1] if rows == 2 else np.where(owner[:-1] == owner[1:], owner[:-1], rows - 1)
+    pairs = chars.counted(pair_owner, groups[:-1] * 8 + groups[1:], 64, rows)
     hashes, starts, lengths = chars.word_hashes(points, groups == 0)
-    spaced = points[starts - 1] == 32
+    spaced = (points[starts - 1] == 32) & (starts > 0)
     known = vocabulary[vocabulary_slot(hashes, spaced)]
+    plain = np.zeros((rows, len(_PLAIN)))
+    whose = owner[starts]
+    plain[:, 0] = np.bincount(whose[known & spaced], minlength=rows)
+    plain[:, 1] = np.bincount(whose[known], minlength=rows) - plain[:, 0]
+    if counts[:, _FIRST_UNSPACED : chars.LETTER_OTHER].any():
+        plain[:, 2] = _known_pairs(points, classes, pair_owner, vocabulary, rows)
     unknown = ~known
-    script = classes[starts[unknown]]
-    low, high = _OOV[0], _OOV[-1] + 1
-    oov_words = np.bincount(script, minlength=high)[low:high]
-    oov_letters = np.bincount(script, weights=lengths[unknown], minlength=high)[low:high]
-    known_spaced = np.count_nonzero(known & spaced)
-    known_pairs = _known_pairs(points, classes, vocabulary) if counts[_FIRST_UNSPACED : chars.LETTER_OTHER].any() else 0
-    plain = np.array((known_spaced, np.count_nonzero(known) - known_spaced, known_pairs), dtype=np.float64)
-    return np.concatenate((plain, pairs, counts, oov_words, oov_letters))
+    script, whose = classes[starts[unknown]] - np.intp(_OOV[0]), whose[unknown]
+    oov_words = chars.counted(whose, script, len(_OOV), rows)
+    oov_letters = chars.counted(whose, script, len(_OOV), rows, weights=lengths[unknown])
+    return np.concatenate((plain, pairs, counts, oov_words, oov_letters), axis=1)[:-1]
 
 
-def _known_pairs(points: Points, classes: Classes, vocabulary: NDArray[np.bool_]) -> int:
-    """Neighbours in unspaced scripts that are one token: a stand-in for segmenting the run."""
+def _known_pairs(
+    points: Points, classes: Classes, owner: NDArray[np.intp], vocabulary: NDArray[np.bool_], rows: int
+) -> NDArray[np.intp]:
+    """Neighbours in unspaced scripts that are one token, by row: a stand-in for segmenting the run."""
     inside = _IS_UNSPACED[classes]
     at = np.flatnonzero(inside[1:] & inside[:-1])
-    if at.size == 0:
-        return 0
     flat = np.zeros(at.size * 3, dtype=np.uint32)
     flat[::3], flat[1::3] = points[at], points[at + 1]
-    return int(np.count_nonzero(vocabulary[vocabulary_slot(chars.word_hashes(flat, flat > 0)[0], False)]))
+    known = vocabulary[vocabulary_slot(chars.word_hashes(flat, flat > 0)[0], False)]
+    return np.bincount(owner[at[known]], minlength=rows)
 
 
 def estimate_tokens(text: str) -> int:
     """Tokens of plain text, within a few percent for ordinary text; 0 for none."""
-    if not text:
-        return 0
+    return estimate_many([text])[0]
+
+
+def estimate_many(texts: Sequence[str]) -> list[int]:
+    """`estimate_tokens` of each text."""
+    places = [i for i, text in enumerate(texts) if text]
+    read = [_sampled(texts[i]) for i in places]
+    estimates = [0] * len(texts)
+    if not places:
+        return estimates
+    model = token_model()
+    counts = (token_features(read, model.vocabulary) @ model.weights).tolist()
+    for place, sample, count in zip(places, read, counts, strict=True):
+        whole = max(1, round(count))
+        share = len(texts[place]) / len(sample)
+        estimates[place] = whole if share == 1 else math.ceil(whole * share)
+    return estimates
+
+
+def _sampled(text: str) -> str:
+    """The text, or windows spread over a long one."""
     if len(text) <= WHOLE_CHARS:
-        points = chars.points_of(text)
-        return tokens_of_points(points, chars.classes_of(points))
+        return text
     size = WHOLE_CHARS // SAMPLES
     step = (len(text) - size) // (SAMPLES - 1)
-    sampled = chars.points_of("".join(text[i * step : i * step + size] for i in range(SAMPLES)))
-    return math.ceil(tokens_of_points(sampled, chars.classes_of(sampled)) * len(text) / sampled.size)
-
-
-def tokens_of_points(points: Points, classes: Classes) -> int:
-    """The estimate for code points that are already at hand."""
-    if points.size == 0:
-        return 0
-    model = token_model()
-    return max(1, round(float(token_features(points, classes, model.vocabulary) @ model.weights)))
+    return "".join(text[i * step : i * step + size] for i in range(SAMPLES))
 
 
 # Qwen's chat template writes <|im_start|>role\n ... <|im_end|>\n around a message (four tokens and the role), and
@@ -177,15 +199,33 @@ def attachment_tokens(attachment: Attachment) -> int:
 
 def request_tokens(request: Request) -> int:
     """Tokens of the whole prompt: messages with their frame, tool calls, tool declarations, attachments."""
-    total = REPLY_TOKENS
+    return many_request_tokens([request])[0]
+
+
+def many_request_tokens(requests: Sequence[Request]) -> list[int]:
+    """`request_tokens` of each request; their texts are counted together."""
+    texts: list[str] = []
+    parts: list[tuple[int, int]] = []
+    for request in requests:
+        own, frame = _texts_and_frame(request)
+        texts += own
+        parts.append((len(own), frame))
+    counts = iter(estimate_many(texts))
+    return [frame + sum(islice(counts, size)) for size, frame in parts]
+
+
+def _texts_and_frame(request: Request) -> tuple[list[str], int]:
+    """The texts of a request that are to be counted, and the tokens of what stands around them."""
+    texts = [message.text for message in request.messages]
+    frame = REPLY_TOKENS + MESSAGE_TOKENS * len(texts)
     for message in request.messages:
-        total += MESSAGE_TOKENS + estimate_tokens(message.text)
-        total += sum(map(attachment_tokens, message.attachments))
-        for call in message.tool_calls:
-            total += 12 + estimate_tokens(call.name + json.dumps(dict(call.arguments), ensure_ascii=False, default=str))
+        frame += sum(map(attachment_tokens, message.attachments)) + 12 * len(message.tool_calls)
+        texts += [call.name + _compact(call.arguments) for call in message.tool_calls]
     if request.tools:
-        total += TOOLS_TOKENS
-        for tool in request.tools:
-            parameters = json.dumps(dict(tool.parameters), ensure_ascii=False, default=str)
-            total += TOKENS_PER_TOOL + estimate_tokens(f"{tool.name} {tool.description} {parameters}")
-    return total
+        frame += TOOLS_TOKENS + TOKENS_PER_TOOL * len(request.tools)
+        texts += [f"{tool.name} {tool.description} {_compact(tool.parameters)}" for tool in request.tools]
+    return texts, frame
+
+
+def _compact(values: Mapping[str, Any]) -> str:
+    return json.dumps(dict(values), ensure_ascii=False, default=str)
