@@ -31,6 +31,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.classifier_page import write_page  # noqa: E402  (the script runs from anywhere)
+
 from benchmarks.graded_unseen import KINDS, graded  # noqa: E402
 from benchmarks.perturbations import WAYS  # noqa: E402
 from qwen_router.profile import inspect_many  # noqa: E402

@@ -1,7 +1,7 @@
 """Choices between two causes or two effects in many languages, from the bank of stories in `causes.txt`, in many layouts.
 
-A line of the bank is `premise | what is plausible | what is not | cause or effect`, under the language's heading. The question
-is asked in the story's language, in English, or by a mere tag, as programs ask.
+A line of the bank is `premise | what is plausible | what is not | cause or effect`, under the language's heading. The
+question is asked in the story's language, in English, or by a mere tag, as programs ask.
 
     python -c "import random; from training.causes import choice; print(choice(random.Random(1)))"
 """
@@ -25,39 +25,97 @@ class Story(NamedTuple):
 
 
 _TAGS = {
-    "cause": ("[cause]", "(why?)", "Cause?", "(reason)", "<cause>", "- because of what?", "CAUSE:", "(what caused it?)", "← why", "Why?"),
-    "effect": ("[effect]", "(and then?)", "Result?", "(outcome)", "<effect>", "- so what?", "EFFECT:", "(what follows?)", "→ then", "So?"),
-}  # fmt: skip
-_ENGLISH = {
     "cause": (
-        "What was the cause?", "Which is the more plausible cause?", "What most likely led to this?", "Why did this happen?",
-        "Pick the reason that makes more sense.", "Which of the two explains it better?", "Choose the likelier cause.",
+        "[cause]",
+        "(why?)",
+        "Cause?",
+        "(reason)",
+        "<cause>",
+        "- because of what?",
+        "CAUSE:",
+        "(what caused it?)",
+        "← why",
+        "Why?",
     ),
     "effect": (
-        "What happened as a result?", "Which is the more plausible outcome?", "What most likely happened next?",
-        "Pick the consequence that makes more sense.", "Which of the two follows?", "Choose the likelier effect.",
+        "[effect]",
+        "(and then?)",
+        "Result?",
+        "(outcome)",
+        "<effect>",
+        "- so what?",
+        "EFFECT:",
+        "(what follows?)",
+        "→ then",
+        "So?",
     ),
-}  # fmt: skip
+}
+_ENGLISH = {
+    "cause": (
+        "What was the cause?",
+        "Which is the more plausible cause?",
+        "What most likely led to this?",
+        "Why did this happen?",
+        "Pick the reason that makes more sense.",
+        "Which of the two explains it better?",
+        "Choose the likelier cause.",
+    ),
+    "effect": (
+        "What happened as a result?",
+        "Which is the more plausible outcome?",
+        "What most likely happened next?",
+        "Pick the consequence that makes more sense.",
+        "Which of the two follows?",
+        "Choose the likelier effect.",
+    ),
+}
 _NATIVE = {
-    "zh": ("原因是什么？", "结果是什么？"), "es": ("¿Cuál fue la causa?", "¿Qué pasó después?"),
-    "fr": ("Quelle en est la cause ?", "Que s'est-il passé ensuite ?"), "de": ("Was war der Grund?", "Was geschah danach?"),
-    "ru": ("Какова причина?", "Что произошло потом?"), "ja": ("原因はどちらですか。", "その結果どうなりましたか。"),
-    "ko": ("원인은 무엇입니까?", "결과는 무엇입니까?"), "pt": ("Qual foi a causa?", "O que aconteceu depois?"),
-    "it": ("Qual è la causa?", "Che cosa è successo dopo?"), "ar": ("ما السبب؟", "ماذا حدث بعد ذلك؟"),
-    "hi": ("कारण क्या था?", "फिर क्या हुआ?"), "vi": ("Nguyên nhân là gì?", "Kết quả là gì?"),
-    "tr": ("Nedeni nedir?", "Sonra ne oldu?"), "id": ("Apa penyebabnya?", "Apa akibatnya?"),
-    "th": ("สาเหตุคืออะไร", "ผลคืออะไร"), "sw": ("Sababu ni ipi?", "Matokeo yake ni yapi?"),
-    "pl": ("Jaka jest przyczyna?", "Co stało się potem?"), "nl": ("Wat was de oorzaak?", "Wat gebeurde er daarna?"),
+    "zh": ("原因是什么？", "结果是什么？"),
+    "es": ("¿Cuál fue la causa?", "¿Qué pasó después?"),
+    "fr": ("Quelle en est la cause ?", "Que s'est-il passé ensuite ?"),
+    "de": ("Was war der Grund?", "Was geschah danach?"),
+    "ru": ("Какова причина?", "Что произошло потом?"),
+    "ja": ("原因はどちらですか。", "その結果どうなりましたか。"),
+    "ko": ("원인은 무엇입니까?", "결과는 무엇입니까?"),
+    "pt": ("Qual foi a causa?", "O que aconteceu depois?"),
+    "it": ("Qual è la causa?", "Che cosa è successo dopo?"),
+    "ar": ("ما السبب؟", "ماذا حدث بعد ذلك؟"),
+    "hi": ("कारण क्या था?", "फिर क्या हुआ?"),
+    "vi": ("Nguyên nhân là gì?", "Kết quả là gì?"),
+    "tr": ("Nedeni nedir?", "Sonra ne oldu?"),
+    "id": ("Apa penyebabnya?", "Apa akibatnya?"),
+    "th": ("สาเหตุคืออะไร", "ผลคืออะไร"),
+    "sw": ("Sababu ni ipi?", "Matokeo yake ni yapi?"),
+    "pl": ("Jaka jest przyczyna?", "Co stało się potem?"),
+    "nl": ("Wat was de oorzaak?", "Wat gebeurde er daarna?"),
     "uk": ("Яка причина?", "Що сталося потім?"),
-}  # fmt: skip
+}
 _OPTIONS = (
-    "\n1) {}\n2) {}", "\n(a) {}\n(b) {}", "\nA) {}\nB) {}", "\nA: {}\nB: {}", "\n- {}\n- {}", " {} / {}", "\nOption 1: {}\nOption 2: {}",
-    "\n甲：{}\n乙：{}", "\n\n1. {}\n2. {}", "\n① {} ② {}", "\nA. {} B. {}", "\n{}\n{}", "\na. {}\nb. {}",
-)  # fmt: skip
+    "\n1) {}\n2) {}",
+    "\n(a) {}\n(b) {}",
+    "\nA) {}\nB) {}",
+    "\nA: {}\nB: {}",
+    "\n- {}\n- {}",
+    " {} / {}",
+    "\nOption 1: {}\nOption 2: {}",
+    "\n甲：{}\n乙：{}",
+    "\n\n1. {}\n2. {}",
+    "\n① {} ② {}",
+    "\nA. {} B. {}",
+    "\n{}\n{}",
+    "\na. {}\nb. {}",
+)
 _AROUND = (
-    "{}", "{}", "{}", "{}\nAnswer:", "Premise: {}", "Read the situation and choose.\n{}", "{}\nReply with the letter or number only.",
-    "Which alternative is more plausible?\n{}", "Common sense: {}",
-)  # fmt: skip
+    "{}",
+    "{}",
+    "{}",
+    "{}\nAnswer:",
+    "Premise: {}",
+    "Read the situation and choose.\n{}",
+    "{}\nReply with the letter or number only.",
+    "Which alternative is more plausible?\n{}",
+    "Common sense: {}",
+)
 
 
 @cache

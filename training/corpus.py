@@ -70,7 +70,7 @@ def _value(slot: str, language: str, rng: random.Random) -> str:
 NAMES: dict[str, list[str]] = {
     language: names.split()
     for language, names in {
-        "en": "Anna Ben Carla Dev Ella Frank Grace Hugo Ivy Jack Kim Leo Maya Noah Omar Priya Quinn Rosa Sam Tess Uma Victor",
+        "en": "Anna Ben Carla Dev Ella Frank Grace Hugo Ivy Jack Kim Leo Maya Noah Omar Priya Quinn Rosa Sam Tess Uma",
         "zh": "小明 小红 李华 王芳 张伟 陈静 刘洋 赵磊 孙丽 周杰 小刚 小丽",
         "ja": "太郎 花子 健太 美咲 翔太 由美 大輔 葵 蓮 さくら",
         "ko": "민수 지영 철수 영희 서준 하은 지훈 수빈 도윤 예린",

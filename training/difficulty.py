@@ -86,7 +86,13 @@ def _mean_meaning(examples: Examples, place: int) -> NDArray[np.float64]:
 
 
 def fit(
-    net: Net, rows: Sequence[Row], examples: Examples, *, temperature: float, seed: int, without: frozenset[str] = frozenset()
+    net: Net,
+    rows: Sequence[Row],
+    examples: Examples,
+    *,
+    temperature: float,
+    seed: int,
+    without: frozenset[str] = frozenset(),
 ) -> Hardness:
     """Fit both steps; rows of the MMLU subjects in `without` are left out."""
     exam = [i for i, row in enumerate(rows) if source_of(row) == "mmlu" and not row.copy and row.group not in without]
@@ -96,7 +102,7 @@ def fit(
     mean, spread = joined.mean(axis=0), joined.std(axis=0) + 1e-6
     ridge = Ridge(alpha=RIDGE).fit((joined - mean) / spread, fails)
     slopes = ridge.coef_ / spread
-    size = float(np.std(joined @ slopes))
+    size = max(float(np.std(joined @ slopes)), 1e-12)
     slopes, bias = slopes / size, -float(mean @ slopes) / size
     split = parts.inputs.shape[1]
     unleveled = Hardness(slopes[:split], bias, slopes[split:], np.zeros(0))

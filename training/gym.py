@@ -14,17 +14,22 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 LEVELS = 4
-_MATH = """advanced_geometry base_conversion basic_arithmetic bitwise_arithmetic chain_sum coin_flip complex_arithmetic count_bits
-    count_primes countdown cryptarithm decimal_arithmetic decimal_chain_sum dice fraction_simplification gcd
-    intermediate_integration lcm leg_counting number_format number_sequence polynomial_equations polynomial_multiplication
-    power_function prime_factorization products puzzle24 simple_equations simple_geometry simple_integration time_intervals"""
-_REASONING = """aiw caesar_cipher circuit_logic color_cube_rotation course_schedule family_relationships futoshiki game_of_life
-    graph_color group_anagrams isomorphic_strings kakurasu knights_knaves letter_counting letter_jumble
-    list_functions mahjong_puzzle manipulate_matrix maze mini_sudoku modulo_grid n_queens number_sorting
-    palindrome_generation path_star propositional_logic quantum_lock ransom_note rotate_matrix rotten_oranges rubiks_cube
-    rush_hour self_reference sentence_reordering shortest_path sokoban spell_backward spiral_matrix string_insertion
+_MATH = """
+    advanced_geometry base_conversion basic_arithmetic bitwise_arithmetic chain_sum coin_flip complex_arithmetic
+    count_bits count_primes countdown cryptarithm decimal_arithmetic decimal_chain_sum dice fraction_simplification gcd
+    intermediate_integration lcm leg_counting number_format number_sequence polynomial_equations
+    polynomial_multiplication power_function prime_factorization products puzzle24 simple_equations simple_geometry
+    simple_integration time_intervals
+"""
+_REASONING = """
+    aiw caesar_cipher circuit_logic color_cube_rotation course_schedule family_relationships futoshiki game_of_life
+    graph_color group_anagrams isomorphic_strings kakurasu knights_knaves letter_counting letter_jumble list_functions
+    mahjong_puzzle manipulate_matrix maze mini_sudoku modulo_grid n_queens number_sorting palindrome_generation
+    path_star propositional_logic quantum_lock ransom_note rotate_matrix rotten_oranges rubiks_cube rush_hour
+    self_reference sentence_reordering shortest_path sokoban spell_backward spiral_matrix string_insertion
     string_manipulation string_splitting string_synthesis sudoku survo syllogism tower_of_hanoi tsumego word_ladder
-    word_sequence_reversal word_sorting zebra_puzzles"""
+    word_sequence_reversal word_sorting zebra_puzzles
+"""
 KINDS: dict[str, str] = {
     **dict.fromkeys(_MATH.split(), "math"),
     **dict.fromkeys(_REASONING.split(), "reasoning"),

@@ -87,7 +87,7 @@ def _fold(source: str) -> Unseen:
 
 
 def _domains(raw: NDArray[np.float32]) -> NDArray[np.intp]:
-    return raw[:, : len(DOMAINS)].argmax(axis=1)
+    return np.asarray(raw[:, : len(DOMAINS)].argmax(axis=1), dtype=np.intp)
 
 
 def _capped(rows: Sequence[Row], names: list[str], left_out: str, seed: int) -> list[int]:
@@ -169,12 +169,10 @@ def figures_of(answers: Answers) -> dict[str, Any]:
     abstain_below = _threshold(confidence, right, answers.weights)
     kept = confidence >= abstain_below
     names = [source_of(row) for row in answers.rows]
-    by_source = {
-        name: round(float(right[[n == name for n in names]].mean()), 3) for name in sorted(set(names))
-    }
+    by_source = {name: round(float(right[[n == name for n in names]].mean()), 3) for name in sorted(set(names))}
     truth, given = answers.truth(), answers.given()
     figures = {
-        "macro_f1_of_4": f1_score(truth, given, labels=FOUR, average="macro"),
+        "macro_f1_of_4": f1_score(truth, given, labels=FOUR, average="macro", zero_division=0.0),
         "accuracy_of_4": right.mean(),
         "mean_over_sources_of_4": np.mean(list(by_source.values())),
         "accuracy_of_9": right_of_9.mean(),

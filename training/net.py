@@ -20,7 +20,6 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from qwen_router.profile.chars import DATA
 from qwen_router.profile.features import BUCKET_BITS, END_WORDS, FORM, Features, Text, features_of_many
 from qwen_router.profile.reading import excerpt_of
 from qwen_router.profile.types import DOMAINS
@@ -204,12 +203,14 @@ def loss_of(raw: torch.Tensor, targets: Targets, chosen: NDArray[np.intp]) -> to
     return total
 
 
-def train(rows: Sequence[Row], examples: Examples, *, seed: int, chosen: Sequence[int] | None = None, epochs: int = EPOCHS) -> Net:
+def train(
+    rows: Sequence[Row], examples: Examples, *, seed: int, chosen: Sequence[int] | None = None, epochs: int = EPOCHS
+) -> Net:
     """Fit a network to the rows at `chosen` (all by default) by AdamW."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    places = np.arange(len(rows)) if chosen is None else np.asarray(chosen)
-    net, targets = Net(), Targets.of([rows[i] for i in places])
+    places: NDArray[np.intp] = np.arange(len(rows)) if chosen is None else np.asarray(chosen, dtype=np.intp)
+    net, targets = Net(), Targets.of([rows[i] for i in places.tolist()])
     dense = [*net.word.parameters(), *net.hidden.parameters(), *net.out.parameters()]
     groups = [
         {"params": dense, "lr": RATE, "weight_decay": 0.02},

@@ -90,7 +90,7 @@ def read_gz(path: Path) -> list[dict[str, Any]]:
 def shared_rows(path: Path, rng: random.Random) -> list[Row]:
     """The shared requests. A rewriting ask that is a translation ask is labelled as one.
 
-    Rows without a label have one in `labels.json` where two readers gave them the same (95.1 % of 1,200; Cohen's kappa 0.93).
+    Rows without a label have one in `labels.json` where two readers agreed (95.1 % of 1,200; Cohen's kappa 0.93).
     """
     by_reader = json.loads(LABELS.read_text("utf-8"))
     rows = []
@@ -155,7 +155,17 @@ def puzzle_rows(seed: int) -> list[Row]:
     return [
         *(Row(text, "causes", language, OURS, "reasoning", 0.2, fails, (), 0.3) for text, language in choices),
     ] + [
-        Row(text, "puzzles", language, OURS, "reasoning", depth := _depth_of(steps), _prior_fails("reasoning", depth), (), 1.0)
+        Row(
+            text,
+            "puzzles",
+            language,
+            OURS,
+            "reasoning",
+            depth := _depth_of(steps),
+            _prior_fails("reasoning", depth),
+            (),
+            1.0,
+        )
         for text, language, steps in made
     ]
 
@@ -173,7 +183,17 @@ def graded_rows(seed: int) -> list[Row]:
     rng = random.Random(seed)
     made = dict.fromkeys(graded(rng) for _ in range(GRADED))
     return [
-        Row(g.text, "graded", g.language, OURS, g.domain, d := round((g.level - 1) / 7, 3), _prior_fails(g.domain, d), (), 1.0)
+        Row(
+            g.text,
+            "graded",
+            g.language,
+            OURS,
+            g.domain,
+            d := round((g.level - 1) / 7, 3),
+            _prior_fails(g.domain, d),
+            (),
+            1.0,
+        )
         for g in made
     ]
 

@@ -184,9 +184,9 @@ def main() -> None:
     texts += read_po(options.po) if options.po else []
     encoded = tokenizer.encode_batch([text for _, text in texts], add_special_tokens=False)
     counts = np.array([len(e.ids) for e in encoded], dtype=np.float64)
-    rows = np.concatenate([
-        tokens.token_features([text for _, text in texts[at : at + 64]], vocabulary) for at in range(0, len(texts), 64)
-    ])
+    rows = np.concatenate(
+        [tokens.token_features([text for _, text in texts[at : at + 64]], vocabulary) for at in range(0, len(texts), 64)]
+    )
     test = np.array([held_out(text) for _, text in texts])
     weights = fit(rows[~test], counts[~test])
     groups = np.array([group for group, _ in texts])

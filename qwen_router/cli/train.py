@@ -27,7 +27,7 @@ def train(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would come of it and write nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Fit the classifier to your own labelled requests; the old weights stay unless the new ones are better on a held-out part."""
+    """Fit the classifier to your own labelled requests; kept only if better than the old weights on a held-out part."""
     from qwen_router.profile.classifier import Classifier
     from qwen_router.profile.refit import refit, save_layer, user_layer
 

@@ -48,8 +48,9 @@ class Classifier:
     """Weights and what belongs to them.
 
     `table` (2^17, T) and `vectors` (words, V) are 8-bit; `hidden` is (2T + 3V + len(FORM), H) and holds the scales of the
-    table, `out` is (H, COLUMNS). Difficulty is linear: `hard` (3V + len(FORM),) over meanings and form and `hardness` (words,)
-    a word give the text's own hardness, and `level` weighs it with domain and depth (`difficulty_inputs`). `form_mean` is the average form of the training rows. `meta` holds the threshold, the temperature, and where the weights come from.
+    table, `out` is (H, COLUMNS). Difficulty is linear: `hard` (3V + len(FORM),) over meanings and form, with `hardness`
+    (words,), give the text's own hardness, and `level` weighs it with domain and depth (`difficulty_inputs`). `form_mean` is
+    the average form of the training rows. `meta` holds the threshold, the temperature, and where the weights come from.
     """
 
     table: Bytes
@@ -133,7 +134,7 @@ def difficulty_inputs(domains: Sequence[float], depth: float, own: float) -> Flo
 
 
 def pooled(vectors: Bytes, words: NDArray[np.intp]) -> Floats:
-    """Three unit vectors in a row: the sum over all words, over the first `END_WORDS` and over the last; zeros without any."""
+    """Three unit vectors in a row: the sum over all words, over the first `END_WORDS`, over the last; zeros without any."""
     if words.size == 0:
         return np.zeros(3 * vectors.shape[1], dtype=np.float32)
     rows = vectors.take(words, axis=0)
@@ -150,7 +151,7 @@ def _logistic(value: float) -> float:
 
 @cache
 def default_classifier() -> Classifier:
-    """The shipped classifier, with the last layer that `qwen-router train` fitted where there is one; read when first needed."""
+    """The shipped classifier, with the last layer that `qwen-router train` fitted, if any; read when first needed."""
     from qwen_router.profile.refit import refitted
 
     return refitted(Classifier.load())

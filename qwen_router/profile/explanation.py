@@ -27,7 +27,9 @@ PIECES = 80
 """A longer text is cut into this many runs of words."""
 FLIP_PIECES = 6
 """How many pieces are taken away in search of another domain."""
-_PIECE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\u0e00-\u0e7f]{1,2}|[^\W\d_]+(?:['’][^\W\d_]+)*|\d+(?:[.,]\d+)*|[^\w\s]+|_+")
+_PIECE = re.compile(
+    r"[\u3040-\u30ff\u3400-\u9fff\u0e00-\u0e7f]{1,2}|[^\W\d_]+(?:['’][^\W\d_]+)*|\d+(?:[.,]\d+)*|[^\w\s]+|_+"
+)
 
 _GROUPS: dict[str, tuple[str, ...]] = {
     "how many numbers": ("numbers", "digits", "asks_with_numbers"),
@@ -137,9 +139,7 @@ def _merged(effects: list[Effect]) -> list[Effect]:
 
 def _form_effects(judge: _Judge, text: Text, whole: tuple[float, float]) -> tuple[Effect, ...]:
     """What each group of form features did, against the average text."""
-    features = features_of(
-        text.excerpt, total_chars=text.total_chars, tool_names=text.tool_names, turns=text.turns
-    )
+    features = features_of(text.excerpt, total_chars=text.total_chars, tool_names=text.tool_names, turns=text.turns)
     taken: set[int] = set()
     names, variants = [], []
     for name, starts in _GROUPS.items():

@@ -158,7 +158,7 @@ class Reading:
         self.row_bounds: list[int] = [0, *np.searchsorted(at[known], ends).tolist()]
 
     def _read_shapes(self, ends: NDArray[np.intp]) -> None:
-        """The shapes without gaps inside a line and without repeats: `a0a?` for a question with one number, in any language."""
+        """The shapes without gaps inside a line and without repeats: `a0a?` is a question with a number in any language."""
         shapes = self.shapes
         kept = shapes != _GAP
         kept[1:] |= shapes[:-1] == 10
@@ -247,7 +247,7 @@ def _with_pairs_of_unspaced(
 
 
 def _rolled(first: NDArray[np.uint32], points: NDArray[np.uint32], lengths: tuple[int, ...]) -> list[NDArray[np.uint32]]:
-    """The hashes of the n-grams of each of `lengths` (consecutive, from 1 or 2), each as an array over their first places."""
+    """The hashes of the n-grams of each of `lengths` (consecutive, from 1 or 2), each an array over their first places."""
     grams = [first] if lengths[0] == 1 else []
     rolling = first
     for n in range(2, lengths[-1] + 1):
@@ -257,9 +257,7 @@ def _rolled(first: NDArray[np.uint32], points: NDArray[np.uint32], lengths: tupl
     return grams
 
 
-def _slices(
-    grams: Sequence[NDArray[np.uint32]], start: int, end: int, lengths: tuple[int, ...]
-) -> list[NDArray[np.uint32]]:
+def _slices(grams: Sequence[NDArray[np.uint32]], start: int, end: int, lengths: tuple[int, ...]) -> list[NDArray[np.uint32]]:
     return [grams[i][start : max(start, end - n + 1)] for i, n in enumerate(lengths)]
 
 
@@ -267,10 +265,12 @@ _HEAD = len(_PLAIN)
 _ASCII_PLACES = np.array(_ASCII)
 _STOPS = np.array([ord("."), ord("?"), ord("!")])
 _SHAPE_OF = {mark: ord(name) for marks, name in _SAME_MARK.items() for mark in marks}
-_RAREST = np.array([
-    next((_SHAPE_OF.get(c, ord(c) if c.isascii() else _WIDE) for c in text if not c.isalnum() and not c.isspace()), 10)
-    for text in COUNTED
-])
+_RAREST = np.array(
+    [
+        next((_SHAPE_OF.get(c, ord(c) if c.isascii() else _WIDE) for c in text if not c.isalnum() and not c.isspace()), 10)
+        for text in COUNTED
+    ]
+)
 """A mark of each counted substring: without the mark there is nothing to count."""
 
 

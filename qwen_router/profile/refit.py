@@ -84,7 +84,9 @@ def refit(rows: Sequence[Labelled], base: Classifier, *, seed: int = 3) -> Refit
             fix=f"give at least {MIN_ROWS} rows with {MIN_ROWS_OF_DOMAIN} or more in each of two domains",
         )
     texts = [(strip_envelopes(row.text), row) for row in rows]
-    inner = np.stack([base.activations(base.inputs(f)) for f in features_of_many([Text(excerpt_of(t), len(t)) for t, _ in texts])])
+    inner = np.stack(
+        [base.activations(base.inputs(f)) for f in features_of_many([Text(excerpt_of(t), len(t)) for t, _ in texts])]
+    )
     labels = np.array([DOMAINS.index(row.domain) for row in rows])
     test = _held_out(labels, seed)
     out, bias = _fit(inner[~test], labels[~test], base)
@@ -159,7 +161,7 @@ def refitted(shipped: Classifier, path: Path | None = None) -> Classifier:
     if not path.is_file():
         return shipped
     try:
-        with np.load(path) as layer:
+        with path.open("rb") as file, np.load(file) as layer:
             about = json.loads(layer["about"].tobytes())
             out, bias = layer["out"], layer["out_bias"]
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
