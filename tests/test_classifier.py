@@ -105,8 +105,8 @@ def test_mixed_scripts_directions_and_broken_text_never_raise(text: str) -> None
 def test_an_explanation_names_the_words_that_drove_the_domain() -> None:
     told = explain("Translate this sentence into German please")
     assert told.profile.domain == "translation"
-    assert told.words[0].what.lower() in ("translate", "german", "into")
-    assert told.words[0].domain > 0
+    speaking_for_it = [effect.what for effect in told.words if effect.domain > 0]
+    assert {"Translate", "German"} & set(speaking_for_it[:4])
     assert "'Translate'" in told.flips or "does not change" in told.flips
     assert {effect.what for effect in told.form} >= {"how many numbers", "how it ends"}
 

@@ -63,7 +63,8 @@ def ask_of(request: Request) -> str:
 
 
 def excerpt_of(text: str) -> str:
-    """At most `EXCERPT_CHARS` of `text`: both ends, and windows spread evenly between them."""
+    """At most `EXCERPT_CHARS` of `text`, without the space around it: both ends, and windows spread evenly between them."""
+    text = text.strip()
     if len(text) <= EXCERPT_CHARS:
         return text
     gap = (len(text) - HEAD_CHARS - TAIL_CHARS) // (WINDOWS + 1)
