@@ -31,7 +31,6 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.classifier_page import write_page  # noqa: E402  (the script runs from anywhere)
-
 from benchmarks.graded_unseen import KINDS, graded  # noqa: E402
 from benchmarks.perturbations import WAYS  # noqa: E402
 from qwen_router.profile import inspect_many  # noqa: E402
@@ -253,7 +252,8 @@ def main() -> None:
 
 def _sample(rows: Sequence[Row], seed: int) -> list[Row]:
     """Twenty shared requests of every source: the robustness card looks at flips only, so rows of the training do."""
-    kept = [row for row in rows if row.domain and not row.copy and source_of(row) in shared_sources(rows)]
+    shared = set(shared_sources(rows))
+    kept = [row for row in rows if row.domain and not row.copy and source_of(row) in shared]
     random.Random(seed).shuffle(kept)
     seen: Counter[str] = Counter()
     sample = []

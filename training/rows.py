@@ -30,7 +30,7 @@ GRADED = 7_000
 CHOICES = 1_800
 GYM_TASKS = 48
 FILLINGS = 3
-VARIED_SHARE = 0.45
+VARIED_SHARE = 0.8
 """Share of rows that get a varied copy beside them (`vary.py`)."""
 OURS = "Apache-2.0"
 LABELS = Path(__file__).parent / "labels.json"

@@ -106,7 +106,7 @@ def word_hashes(points: Points, inside: Mask) -> tuple[NDArray[np.uint32], NDArr
     np.multiply(points, inside, out=framed[1 : size + 1])
     mask = np.zeros(size + 2, dtype=np.bool_)
     mask[1:-1] = inside
-    edges = np.flatnonzero(mask[1:] != mask[:-1])
+    edges = (mask[1:] != mask[:-1]).nonzero()[0]
     if edges.size == 0:
         none = np.empty(0, dtype=np.intp)
         return np.empty(0, dtype=np.uint32), none, none
@@ -121,18 +121,36 @@ def word_hashes(points: Points, inside: Mask) -> tuple[NDArray[np.uint32], NDArr
     return hashes, starts, edges[1::2] - starts
 
 
-def owners(sizes: list[int]) -> NDArray[np.intp]:
-    """Which of several texts, joined by one break each, a character belongs to; the breaks get the number of texts."""
+Owners = NDArray[np.intp] | None
+"""Which of several texts each character belongs to; None when there is only one, which saves the arithmetic."""
+
+
+def owners(sizes: list[int]) -> Owners:
+    """The owners of texts of these sizes, joined by one break each; the breaks get the number of texts."""
     if len(sizes) == 1:
-        return np.zeros(sizes[0], dtype=np.intp)
+        return None
     owner = np.repeat(np.arange(len(sizes)), np.array(sizes) + 1)[:-1]
     owner[np.cumsum(np.array(sizes) + 1)[:-1] - 1] = len(sizes)
     return owner
 
 
 def counted(
-    owner: NDArray[np.intp], values: NDArray[Any], width: int, rows: int, weights: NDArray[np.intp] | None = None
+    owner: Owners, values: NDArray[Any], width: int, rows: int, weights: NDArray[np.intp] | None = None
 ) -> NDArray[Any]:
     """How often (or with what weight) each value below `width` occurs in each row: (rows, width)."""
-    counts = np.bincount(owner * width + values, weights=weights, minlength=rows * width)
-    return counts.reshape(rows, width)
+    places = values if owner is None else owner * width + values
+    return np.bincount(places, weights=weights, minlength=rows * width).reshape(rows, width)
+
+
+def owned(owner: Owners, at: NDArray[np.intp], rows: int) -> NDArray[np.intp]:
+    """How many of the places `at` each row owns."""
+    if owner is None:
+        return np.array([at.size] + [0] * (rows - 1))
+    return np.bincount(owner[at], minlength=rows)
+
+
+def bounds(at: NDArray[np.intp], ends: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Where each text's share of the ascending places `at` begins, and where the last one's ends: (texts + 1,)."""
+    if ends.size == 1:
+        return np.array((0, at.size))
+    return np.concatenate(([0], at.searchsorted(ends)))

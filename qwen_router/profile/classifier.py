@@ -109,7 +109,7 @@ class Classifier:
         depth = _logistic(values[-1])
         own = float(inputs[2 * self.table.shape[1] :] @ self.hard) + self.hard_bias
         if features.words.size:
-            own += float(self.hardness.take(features.words).mean())
+            own += float(self.hardness.take(features.words).sum()) / features.words.size
         difficulty = _logistic(float(self.level @ difficulty_inputs(domains, depth, own)))
         return Scores(domains, depth, difficulty)
 

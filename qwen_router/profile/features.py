@@ -141,9 +141,12 @@ class Reading:
         self._read_words(folded, ends)
         self._read_shapes(ends)
 
+    shape_starts: list[int]
+    shape_ends: list[int]
+
     def _read_words(self, folded: chars.Points, ends: NDArray[np.intp]) -> None:
         hashes, at, lengths = chars.word_hashes(folded, _WORD_LIKE[self.classes])
-        bounds = np.concatenate(([0], np.searchsorted(at, ends)))
+        bounds = chars.bounds(at, ends)
         self.word_bounds: list[int] = bounds.tolist()
         letters = np.concatenate(([0], np.cumsum(lengths)))
         self.word_letters: list[int] = np.diff(letters[bounds]).tolist()
@@ -151,30 +154,32 @@ class Reading:
         self.pairs = (hashes[:-1] * _PRIME) ^ (hashes[1:] ^ _PAIR_SALT)
         at, hashes = _with_pairs_of_unspaced(at, hashes, folded, self.classes)
         index = word_index()
-        rows = np.searchsorted(index, hashes)
+        rows = index.searchsorted(hashes)
         np.minimum(rows, index.size - 1, out=rows)
         known = index[rows] == hashes
         self.rows = rows[known]
-        self.row_bounds: list[int] = [0, *np.searchsorted(at[known], ends).tolist()]
+        self.row_bounds: list[int] = chars.bounds(at[known], ends).tolist()
 
     def _read_shapes(self, ends: NDArray[np.intp]) -> None:
         """The shapes without gaps inside a line and without repeats: `a0a?` is a question with a number in any language."""
         shapes = self.shapes
         kept = shapes != _GAP
         kept[1:] |= shapes[:-1] == 10
-        first = np.array([start for start in self.starts[1:] if start < shapes.size], dtype=np.intp)
-        kept[first] = shapes[first] != _GAP  # the break before it is not its own
-        at = np.flatnonzero(kept)
+        if ends.size > 1:
+            first = np.array([start for start in self.starts[1:] if start < shapes.size], dtype=np.intp)
+            kept[first] = shapes[first] != _GAP  # the break before it is not its own
+        at = kept.nonzero()[0]
         rest = shapes[at]
         new = np.ones(rest.size, dtype=np.bool_)
         np.not_equal(rest[1:], rest[:-1], out=new[1:])
-        bounds = np.searchsorted(at, ends)
-        starts = np.searchsorted(at, ends[:-1] + 1)
+        starts = at.searchsorted(ends[:-1] + 1)
         new[starts[starts < new.size]] = True
-        place = np.concatenate(([0], np.cumsum(new)))
         self.collapsed = rest[new].astype(np.uint32)
-        self.shape_ends: list[int] = place[bounds].tolist()
-        self.shape_starts: list[int] = [0, *place[starts].tolist()]
+        if ends.size == 1:
+            self.shape_starts, self.shape_ends = [0], [self.collapsed.size]
+        else:
+            place = np.concatenate(([0], np.cumsum(new)))
+            self.shape_starts, self.shape_ends = [0, *place[starts].tolist()], place[at.searchsorted(ends)].tolist()
         self.shape_grams = _rolled((self.collapsed * _SPREAD) ^ _SHAPE_SALT, self.collapsed, SHAPE_NGRAMS)
 
     def features(self, i: int, text: Text) -> Features:
@@ -225,7 +230,7 @@ class Reading:
         form[_HEAD : _HEAD + len(_ASCII)] = marks[_ASCII_PLACES]
         counted = form[_HEAD + len(_ASCII) :]
         counted[:] = 0
-        for place in np.flatnonzero(marks[_RAREST]).tolist():
+        for place in marks[_RAREST].nonzero()[0].tolist():
             counted[place] = excerpt.count(COUNTED[place])
         np.log1p(form[_HEAD:], out=form[_HEAD:])
         return form
@@ -238,7 +243,7 @@ def _with_pairs_of_unspaced(
     inside = _UNSPACED[classes]
     if not inside.any():
         return at, hashes
-    left = np.flatnonzero(inside[1:] & inside[:-1])
+    left = (inside[1:] & inside[:-1]).nonzero()[0]
     flat = np.zeros(left.size * 3, dtype=np.uint32)
     flat[::3], flat[1::3] = points[left], points[left + 1]
     both = np.concatenate((at, left))

@@ -90,26 +90,26 @@ def token_features(texts: Sequence[str], vocabulary: NDArray[np.bool_]) -> NDArr
     owner = chars.owners([len(text) for text in texts])
     counts = chars.counted(owner, classes, chars.CLASS_COUNT, rows)
     groups = _GROUP[classes]
-    pair_owner = owner[:-1] if rows == 2 else np.where(owner[:-1] == owner[1:], owner[:-1], rows - 1)
+    pair_owner = None if owner is None else np.where(owner[:-1] == owner[1:], owner[:-1], rows - 1)
     pairs = chars.counted(pair_owner, groups[:-1] * 8 + groups[1:], 64, rows)
     hashes, starts, lengths = chars.word_hashes(points, groups == 0)
     spaced = (points[starts - 1] == 32) & (starts > 0)
     known = vocabulary[vocabulary_slot(hashes, spaced)]
     plain = np.zeros((rows, len(_PLAIN)))
-    whose = owner[starts]
-    plain[:, 0] = np.bincount(whose[known & spaced], minlength=rows)
-    plain[:, 1] = np.bincount(whose[known], minlength=rows) - plain[:, 0]
+    plain[:, 0] = chars.owned(owner, starts[known & spaced], rows)
+    plain[:, 1] = chars.owned(owner, starts[known], rows) - plain[:, 0]
     if counts[:, _FIRST_UNSPACED : chars.LETTER_OTHER].any():
         plain[:, 2] = _known_pairs(points, classes, pair_owner, vocabulary, rows)
     unknown = ~known
-    script, whose = classes[starts[unknown]] - np.intp(_OOV[0]), whose[unknown]
+    strange = starts[unknown]
+    script, whose = classes[strange] - np.intp(_OOV[0]), None if owner is None else owner[strange]
     oov_words = chars.counted(whose, script, len(_OOV), rows)
     oov_letters = chars.counted(whose, script, len(_OOV), rows, weights=lengths[unknown])
     return np.concatenate((plain, pairs, counts, oov_words, oov_letters), axis=1)[:-1]
 
 
 def _known_pairs(
-    points: Points, classes: Classes, owner: NDArray[np.intp], vocabulary: NDArray[np.bool_], rows: int
+    points: Points, classes: Classes, owner: chars.Owners, vocabulary: NDArray[np.bool_], rows: int
 ) -> NDArray[np.intp]:
     """Neighbours in unspaced scripts that are one token, by row: a stand-in for segmenting the run."""
     inside = _IS_UNSPACED[classes]
@@ -117,7 +117,7 @@ def _known_pairs(
     flat = np.zeros(at.size * 3, dtype=np.uint32)
     flat[::3], flat[1::3] = points[at], points[at + 1]
     known = vocabulary[vocabulary_slot(chars.word_hashes(flat, flat > 0)[0], False)]
-    return np.bincount(owner[at[known]], minlength=rows)
+    return chars.owned(owner, at[known], rows)
 
 
 def estimate_tokens(text: str) -> int:
