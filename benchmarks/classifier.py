@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import pickle
 import random
 import sys
 import time
@@ -37,7 +36,7 @@ from qwen_router.profile import inspect_many  # noqa: E402
 from qwen_router.profile.language import language_of  # noqa: E402
 from training import corpus  # noqa: E402
 from training.difficulty import apgr, fit, parts_of  # noqa: E402
-from training.leave_out import Answers, figures_of, folds, four, own_sources, shared_sources, softmax  # noqa: E402
+from training.leave_out import Answers, answers_of, figures_of, four, shared_sources, softmax  # noqa: E402
 from training.net import Examples, train  # noqa: E402
 from training.rows import Row, all_rows, read_gz, source_of, with_copies  # noqa: E402
 
@@ -217,26 +216,18 @@ def main() -> None:
     parser.add_argument("--requests", type=Path, required=True)
     parser.add_argument("--outcomes", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=3)
-    parser.add_argument("--folds", type=Path, help="keep the leave-one-source-out answers here, or take them from here")
+    parser.add_argument("--folds", type=Path, help="keep the leave-one-source-out answers in this file, or take them")
     parser.add_argument("--out", type=Path, default=ROOT / "docs")
     options = parser.parse_args()
     started = time.perf_counter()
     rows = with_copies(all_rows(options.requests, options.outcomes, seed=options.seed), options.seed)
     examples = Examples.of(rows)
-    if options.folds and options.folds.exists():
-        unseen = pickle.loads(options.folds.read_bytes())  # our own file, named by whoever runs this
-    else:
-        unseen = folds(rows, examples, [*shared_sources(rows), *own_sources(rows)], seed=options.seed)
-        if options.folds:
-            options.folds.write_bytes(pickle.dumps(unseen))
-    answers = Answers.of(rows, {name: unseen[name] for name in shared_sources(rows)})
+    answers = answers_of(rows, examples, seed=options.seed, kept=options.folds)
     left_out = figures_of(answers)
-    own = figures_of(Answers.of(rows, {name: unseen[name] for name in own_sources(rows)}))
     lines = unseen_requests(options.seed)
     shared_test = [corpus.Line(row.text, str(row.domain), row.language, "shared") for row in _sample(rows, options.seed)]
     figures = {
         "left_out": left_out,
-        "own_sources": own["figures"],
         "curves": curves(answers, left_out["temperature"]),
         "languages": by_language(lines),
         "language_identification": languages(lines),

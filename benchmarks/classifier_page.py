@@ -58,16 +58,16 @@ def _text(figures: dict[str, Any]) -> str:
 
 
 def _left_out(figures: dict[str, Any]) -> str:
-    left, own = figures["left_out"], figures["own_sources"]
+    left = figures["left_out"]
     f = left["figures"]
     summary = _table(
-        ["leave one source out", "shared sources", "our own files and generators"],
+        ["leave one source out", "value"],
         [
-            ["macro-F1 over math, code, reasoning, general", f["macro_f1_of_4"], own["macro_f1_of_4"]],
-            ["accuracy over the four", f["accuracy_of_4"], own["accuracy_of_4"]],
-            ["the same, every source counting once", f["mean_over_sources_of_4"], own["mean_over_sources_of_4"]],
-            ["accuracy over all nine domains", f["accuracy_of_9"], own["accuracy_of_9"]],
-            ["expected calibration error (nine domains, temperature from the other half)", f["ece"], own["ece"]],
+            ["macro-F1 over math, code, reasoning, general", f["macro_f1_of_4"]],
+            ["accuracy over the four", f["accuracy_of_4"]],
+            ["the same, every source counting once", f["mean_over_sources_of_4"]],
+            ["accuracy over all nine domains", f["accuracy_of_9"]],
+            ["expected calibration error (nine domains, temperature from the other half)", f["ece"]],
         ],
     )
     abstain = (
@@ -79,7 +79,7 @@ def _left_out(figures: dict[str, Any]) -> str:
         ["label / given", *FOUR],
         [[name, *counts] for name, counts in zip(FOUR, f["confusion_of_4"], strict=True)],
     )
-    sources = {**own["by_source_of_4"], **f["by_source_of_4"]}
+    sources = f["by_source_of_4"]
     each = _table(
         ["source left out", "right of four groups"],
         [[name, value] for name, value in sorted(sources.items(), key=lambda item: item[1])],

@@ -199,3 +199,21 @@ def test_depth_rises_with_the_steps_that_a_task_demands() -> None:
         "Eli takes a third of what Dora has and gives half of it to Ana. How many apples do all five have in the end?"
     ).depth
     assert shallow < deep
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("Write an essay about the sea in 500 words.", 675, id="words"),
+        pytest.param("写一篇关于春天的作文，800字。", 1080, id="characters-zh"),
+        pytest.param("Write two sentences about the sea for a postcard.", 56, id="sentences"),
+        pytest.param("用三句话介绍一下长城的历史。", 90, id="sentences-zh"),
+        pytest.param("Write three paragraphs about my holiday in Spain.", 330, id="paragraphs"),
+    ],
+)
+def test_an_asked_length_is_the_expected_answer(text: str, expected: int) -> None:
+    assert inspect(text).output_tokens == expected
+
+
+def test_text_with_space_around_it_is_the_same_request() -> None:
+    assert inspect("\n  good morning \n").domains == inspect("good morning").domains

@@ -24,7 +24,7 @@ from qwen_router.profile.chars import DATA  # noqa: E402  (the script runs from 
 from qwen_router.profile.features import BUCKET_BITS, FORM  # noqa: E402
 from qwen_router.profile.types import DOMAINS  # noqa: E402
 from training.difficulty import fit  # noqa: E402
-from training.leave_out import evaluation  # noqa: E402
+from training.leave_out import answers_of, figures_of  # noqa: E402
 from training.net import Examples, save, train  # noqa: E402
 from training.rows import all_rows, data_card, with_copies  # noqa: E402
 
@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--outcomes", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=3)
     parser.add_argument("--evaluate", action="store_true", help="leave one source out, every source in turn")
+    parser.add_argument("--folds", type=Path, help="keep those answers in this file, or take them from it")
     parser.add_argument("--out", type=Path, default=DATA)
     options = parser.parse_args()
     started = time.perf_counter()
@@ -46,7 +47,7 @@ def main() -> None:
     print(f"{len(rows)} rows read after {time.perf_counter() - started:.0f} s", file=sys.stderr)
     meta_file = options.out / "classifier.json"
     if options.evaluate or not meta_file.exists():
-        figures: dict[str, Any] = evaluation(rows, examples, seed=options.seed)
+        figures: dict[str, Any] = figures_of(answers_of(rows, examples, seed=options.seed, kept=options.folds))
     else:
         last = json.loads(meta_file.read_text("utf-8"))
         figures = {name: last[name] for name in ("temperature", "abstain_below", "figures")}

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -57,12 +58,6 @@ def shared_sources(rows: Sequence[Row]) -> list[str]:
     """The sources of the shared data that have domains: those whose figures count. MMLU teaches, and is not left out."""
     ours = ("corpus-", "templates", "puzzles", "causes", "gym", "graded", "mmlu")
     return sorted({source for row in rows if row.domain and not (source := source_of(row)).startswith(ours)})
-
-
-def own_sources(rows: Sequence[Row]) -> list[str]:
-    """Our own files and generators: leaving one out tells what an author's or a generator's view adds."""
-    ours = ("corpus-", "puzzles", "causes", "gym", "graded")
-    return sorted({source for row in rows if row.domain and (source := source_of(row)).startswith(ours)})
 
 
 def folds(rows: Sequence[Row], examples: Examples, sources: Sequence[str], *, seed: int) -> dict[str, Unseen]:
@@ -155,9 +150,18 @@ class Answers:
         return np.array([a == b for a, b in zip(self.truth(), self.given(), strict=True)])
 
 
-def evaluation(rows: Sequence[Row], examples: Examples, *, seed: int) -> dict[str, Any]:
-    """Temperature, threshold and figures from models that have not seen the shared source they judge."""
-    return figures_of(Answers.of(rows, folds(rows, examples, shared_sources(rows), seed=seed)))
+def answers_of(rows: Sequence[Row], examples: Examples, *, seed: int, kept: Path | None = None) -> Answers:
+    """The answers of models without the shared source that they judge; taken from the file `kept` if it is there, else put
+    there, for training and evaluation need the same ones."""
+    if kept is not None and kept.exists():
+        with np.load(kept) as file:
+            unseen = {name: Unseen(file[f"{name}/places"], file[f"{name}/raw"]) for name in file["sources"].tolist()}
+        return Answers.of(rows, unseen)
+    unseen = folds(rows, examples, shared_sources(rows), seed=seed)
+    if kept is not None:
+        arrays = {f"{name}/{part}": getattr(one, part) for name, one in unseen.items() for part in ("places", "raw")}
+        np.savez(kept, sources=np.array(list(unseen)), **arrays)
+    return Answers.of(rows, unseen)
 
 
 def figures_of(answers: Answers) -> dict[str, Any]:

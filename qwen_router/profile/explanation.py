@@ -18,8 +18,8 @@ import numpy as np
 
 from qwen_router.profile.classifier import Classifier, default_classifier
 from qwen_router.profile.features import FORM, Features, Text, features_of, features_of_many
-from qwen_router.profile.inspection import inspect
-from qwen_router.profile.reading import ask_of, excerpt_of
+from qwen_router.profile.inspection import inspect, text_of
+from qwen_router.profile.reading import ask_of
 from qwen_router.profile.types import DOMAINS, Domain, Profile
 from qwen_router.request import Request
 
@@ -74,9 +74,7 @@ def explain(request: Request | str, *, classifier: Classifier | None = None) -> 
     if isinstance(request, str):
         request = Request.from_text(request)
     profile = inspect(request, classifier=model)
-    ask = ask_of(request)
-    turns = sum(message.role == "user" for message in request.messages)
-    text = Text(excerpt_of(ask), len(ask), tuple(tool.name for tool in request.tools), turns)
+    text = text_of(request, ask_of(request))
     order = sorted(range(len(DOMAINS)), key=lambda i: -profile.domains[DOMAINS[i]])
     judge = _Judge(model, order[0], order[1])
     spans = _pieces(text.excerpt)

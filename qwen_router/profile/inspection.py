@@ -22,7 +22,7 @@ from qwen_router.profile import chars
 from qwen_router.profile.classifier import Classifier, Scores, default_classifier
 from qwen_router.profile.features import Text, read_texts
 from qwen_router.profile.language import language_of, output_languages
-from qwen_router.profile.reading import ask_of, excerpt_of
+from qwen_router.profile.reading import EXCERPT_CHARS, ask_of, excerpt_of
 from qwen_router.profile.tokens import many_request_tokens
 from qwen_router.profile.types import DOMAINS, Domain, Profile
 from qwen_router.request import MODALITIES, Modality, Request
@@ -35,9 +35,20 @@ OUTPUT_TOKENS: Mapping[Domain, int] = MappingProxyType({
 })  # fmt: skip
 """Expected answer without thinking, by domain. Priors of ours: no shared row has an answer to measure."""
 _ASKED_LENGTH = re.compile(
-    r"(\d{2,5})[\s-]*(?:words?\b|palabras|palavras|mots\b|w[oö]rter|parole\b|слов|kelime|kata\b|từ\b|단어|字|文字|자\b|characters?\b)",
+    r"(\d{2,5})[\s-]*(?:words?\b|palabras|palavras|mots\b|w[oö]rter|parole\b|слов|kelime|kata\b|từ\b|单词|字|文字|자\b|characters?\b)"
+    r"|\b(\d{1,2}|one|two|three|four|five|six|seven|eight|nine|ten)"
+    r"\s(?:short\s)?(sentences?|paragraphs?|lines?|bullet points?)\b"
+    r"|([一二两三四五六七八九十]|\d{1,2})(?:句话|句|段|行)",
     re.IGNORECASE,
 )
+_NUMBERS = {
+    **dict(zip("one two three four five six seven eight nine ten".split(), range(1, 11), strict=True)),
+    **dict(zip("一二三四五六七八九十", range(1, 11), strict=True)),
+    "两": 2,
+}
+_UNIT_TOKENS = {"sentence": 28, "paragraph": 110, "line": 14, "bullet": 20}
+"""Tokens of one such unit of English prose: stated priors."""
+_CHINESE_UNIT_TOKENS = 30
 
 
 def inspect(request: Request | str, *, classifier: Classifier | None = None) -> Profile:
@@ -60,15 +71,7 @@ def _inspect_batch(batch: Sequence[Request | str], model: Classifier) -> list[Pr
     started = time.perf_counter()
     requests = [Request.from_text(item) if isinstance(item, str) else item for item in batch]
     asks = [ask_of(request) for request in requests]
-    texts = [
-        Text(
-            excerpt_of(ask),
-            len(ask),
-            tuple(tool.name for tool in request.tools),
-            sum(message.role == "user" for message in request.messages),
-        )
-        for request, ask in zip(requests, asks, strict=True)
-    ]
+    texts = [text_of(request, ask) for request, ask in zip(requests, asks, strict=True)]
     read = read_texts(texts)
     tokens = many_request_tokens(requests)
     scores = [model.scores(read.features(i, text)) for i, text in enumerate(texts)]
@@ -80,6 +83,17 @@ def _inspect_batch(batch: Sequence[Request | str], model: Classifier) -> list[Pr
         )
         for i in range(len(batch))
     ]
+
+
+def text_of(request: Request, ask: str) -> Text:
+    """What the classifier reads of a request whose last ask is `ask`."""
+    excerpt = excerpt_of(ask)
+    return Text(
+        excerpt,
+        len(excerpt) if len(ask) <= EXCERPT_CHARS else len(ask),
+        tuple(tool.name for tool in request.tools),
+        sum(message.role == "user" for message in request.messages),
+    )
 
 
 def _profile(
@@ -147,9 +161,22 @@ def _nothing_to_classify(excerpt: str, by_class: NDArray[np.intp]) -> str | None
 def _output_tokens(domain: Domain, excerpt: str, request: Request) -> int:
     """The domain's prior, or what the ask itself says ("in 500 words"), held to the caller's own limit."""
     asked = _ASKED_LENGTH.search(excerpt) if domain in ("writing", "knowledge", "chat", "extraction") else None
-    expected = round(int(asked[1]) * 1.35) if asked else OUTPUT_TOKENS[domain]
+    expected = _asked_tokens(asked) if asked else OUTPUT_TOKENS[domain]
     limit = request.wishes.max_output_tokens
     return min(expected, limit) if limit else expected
+
+
+def _asked_tokens(asked: re.Match[str]) -> int:
+    words, count, unit, chinese_count = asked.groups()
+    if words:
+        return round(int(words) * 1.35)
+    if unit:
+        return _number(count) * next(tokens for name, tokens in _UNIT_TOKENS.items() if unit.lower().startswith(name))
+    return _number(chinese_count) * _CHINESE_UNIT_TOKENS
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdigit() else _NUMBERS[text.lower()]
 
 
 def profile_line(profile: Profile) -> dict[str, Any]:

@@ -64,10 +64,9 @@ def ask_of(request: Request) -> str:
 
 def excerpt_of(text: str) -> str:
     """At most `EXCERPT_CHARS` of `text`, without the space around it: both ends, and windows spread evenly between them."""
-    text = text.strip()
     if len(text) <= EXCERPT_CHARS:
-        return text
+        return text.strip()
     gap = (len(text) - HEAD_CHARS - TAIL_CHARS) // (WINDOWS + 1)
     starts = (HEAD_CHARS + gap * (i + 1) for i in range(WINDOWS))
     windows = "\n".join(text[start : start + WINDOW_CHARS] for start in starts)
-    return f"{text[:HEAD_CHARS]}\n{windows}\n{text[-TAIL_CHARS:]}"
+    return f"{text[:HEAD_CHARS]}\n{windows}\n{text[-TAIL_CHARS:]}".strip()
