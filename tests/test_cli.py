@@ -193,3 +193,44 @@ def test_ctrl_c_ends_cleanly(tmp_path: Path) -> None:
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert err.decode().strip() in ("", "interrupted")
+
+
+def test_classify_explain_names_words_and_what_would_flip_the_domain() -> None:
+    code, out, _ = run("classify", "--explain", "Translate into French: the train is late")
+    assert code == 0 and "domain: translation rather than" in out and "to flip it:" in out
+    code, out, _ = run("classify", "--explain", "--json", "What is 12 * 13?")
+    told = json.loads(out)
+    assert code == 0 and told["words"][0]["what"] and {"form", "against", "flips"} <= told.keys()
+
+
+def test_train_fits_ones_own_labels_keeps_them_only_if_better_and_goes_back(tmp_path: Path) -> None:
+    home = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
+    data = tmp_path / "mine.jsonl"
+    asks = [("tools", f"incident {i} in the billing service, page the owner") for i in range(30)]
+    asks += [("writing", f"draft note {i} that thanks the billing team") for i in range(30)]
+    data.write_text("".join(json.dumps({"text": text, "domain": domain}) + "\n" for domain, text in asks))
+    code, out, _ = run("train", "--data", str(data), "--dry-run", environment=home)
+    assert code == 0 and "would be written" in out and not (tmp_path / "config").exists()
+    code, out, _ = run("train", "--data", str(data), "--json", environment=home)
+    told = json.loads(out)
+    assert code == 0 and told["better"] and Path(told["written"]).is_file()
+    ask = "incident 77 in the billing service, page the owner"
+    assert json.loads(run("classify", "--json", ask, environment=home)[1])["domain"] == "tools"
+    code, out, _ = run("train", "--reset", environment=home)
+    assert code == 0 and "in use again" in out and not Path(told["written"]).exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        pytest.param('{"text": "x", "domain": "maths"}', "did you mean 'math'", id="misspelt-domain"),
+        pytest.param('{"text": "", "domain": "math"}', "line 1 has no text", id="no-text"),
+        pytest.param("not json", "line 1 is not JSON", id="not-json"),
+        pytest.param('{"text": "hi", "domain": "chat"}', "too few labelled requests", id="too-few"),
+    ],
+)
+def test_train_tells_what_is_wrong_with_the_labels(line: str, told: str, tmp_path: Path) -> None:
+    data = tmp_path / "mine.jsonl"
+    data.write_text(line + "\n")
+    code, _, err = run("train", "--data", str(data), environment={"XDG_CONFIG_HOME": str(tmp_path)})
+    assert code == 2 and told in err
