@@ -21,6 +21,11 @@ def user_config_folder() -> Path:
     return Path(platformdirs.user_config_dir("qwen-router", appauthor=False))
 
 
+def user_catalog_folder() -> Path:
+    """Where `qwen-router models add` keeps rows; every catalog reads them on top of the shipped ones."""
+    return user_config_folder() / "catalog"
+
+
 def user_cache_folder() -> Path:
     """Where measured figures are kept between runs."""
     import platformdirs

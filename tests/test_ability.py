@@ -17,7 +17,7 @@ from training.benchmark_domains import BENCHMARKS, LEFT_OUT
 
 TABLE = AbilityTable.load()
 CATALOG = Catalog.load()
-CHAT = [model for model in CATALOG.models if model.kind == "chat"]
+CHAT = [model for model in CATALOG.models if model.kind == "chat" and not model.hosted]
 MATH, CODE, KNOWLEDGE, TRANSLATION = (DOMAINS.index(d) for d in ("math", "code", "knowledge", "translation"))
 
 

@@ -39,7 +39,7 @@ from training.ability_model import (
 REFERENCE: Key = ("Qwen/Qwen2.5-7B-Instruct", False)
 """The "mid-size model" of a profile's difficulty, see docs/abilities.md."""
 MATHS_ONLY_LOGITS = -1.0
-"""Stated prior, not a measurement: the Qwen2.5-Math README advises against anything but maths."""
+"""Stated prior, not a measurement: the Qwen2.5-Math README advises against anything but maths. Qwen2-Math is its like."""
 DEMO_LOGITS, DEMO_SD = -3.0, 1.5
 """Stated prior: how far below the weakest Qwen the demonstration model is set in every domain."""
 INT4_PAIRS = (
@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, help="where to write abilities.json")
     parser.add_argument("--evaluate", action="store_true", help="leave-one-benchmark-out error, as a markdown table")
     args = parser.parse_args(argv)
-    models = tuple(m for m in Catalog.load().models if m.kind == "chat")
+    models = tuple(m for m in Catalog.load().models if m.kind == "chat" and not m.hosted)  # of unknown size: no prior
     observations = observed(models)
     at = design(models)
     scales, sharpness = tuned(at, observations)
@@ -101,7 +101,7 @@ def table(
     for n, key in enumerate(keys):
         has = [(key, axis) in scored for axis in AXES]
         row_mean, row_sd = mean[n].copy(), sd[n].copy()
-        if by_id[key[0]].family == "qwen2.5-math":
+        if by_id[key[0]].family in ("qwen2-math", "qwen2.5-math"):
             outside = np.array([axis != "math" and not has[a] for a, axis in enumerate(AXES)])
             row_mean[outside] += MATHS_ONLY_LOGITS
             row_sd[outside] = np.hypot(row_sd[outside], abs(MATHS_ONLY_LOGITS))

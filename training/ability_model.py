@@ -29,17 +29,13 @@ Key = tuple[str, bool]
 
 AXES: tuple[str, ...] = (*DOMAINS, "vision")
 THINKING_OF = {"thinking": True, "always-thinking": True, "non-thinking": False, "none": False}
-SIZE_IN_NAME = {
-    "Qwen/Qwen2.5-Omni-3B": 3e9,
-    "Qwen/Qwen2.5-Omni-7B": 7e9,
-    "Qwen/QVQ-72B-Preview": 72e9,
-    "Qwen/Qwen3-Omni-30B-A3B-Instruct": 30e9,
-    "Qwen/Qwen3-Omni-30B-A3B-Thinking": 30e9,
+SPECIALISTS = {
+    "codeqwen1.5": "code",
+    "qwen2.5-coder": "code",
+    "qwen3-coder": "code",
+    "qwen2-math": "math",
+    "qwen2.5-math": "math",
 }
-ACTIVE_IN_NAME = {"Qwen/Qwen3-Omni-30B-A3B-Instruct": 3e9, "Qwen/Qwen3-Omni-30B-A3B-Thinking": 3e9}
-"""Sizes that only the published name tells, used for the prior alone."""
-
-SPECIALISTS = {"qwen2.5-coder": "code", "qwen3-coder": "code", "qwen2.5-math": "math"}
 SQUARED_SIZE = 1
 """The column of `_features` that bends for all domains alike: seven sizes a domain are too few to bend each."""
 SHARPNESS_SD = 0.35
@@ -149,9 +145,13 @@ def design(models: Sequence[Model]) -> Design:
 
 
 def _features(model: Model, *, thinking: bool) -> tuple[float, ...]:
-    """Doublings of size over 8B, their square, doublings of active share, years since 2025, thinking, thinking x size."""
-    total = float(model.total_params or SIZE_IN_NAME[model.id])
-    active = float(model.active_params or ACTIVE_IN_NAME.get(model.id, total))
+    """Doublings of size over 8B, their square, doublings of active share, years since 2025, thinking, thinking x size.
+
+    What only speaks answers nothing, so a talker and its vocoder are no part of the size.
+    """
+    voice = (model.architecture and model.architecture.speech_params) or 0
+    total = float((model.total_params or 0) - voice)
+    active = float(model.active_params or total)
     year, month, *_ = (int(part) for part in model.release_date.split("-"))
     years = (date(year, month, 1) - date(2025, 1, 1)).days / 365.25
     size = float(np.log2(total / 8e9))

@@ -7,19 +7,36 @@ from __future__ import annotations
 
 from qwen_router.catalog.load import Catalog
 from qwen_router.catalog.quants import Quant, quant, quant_of_tag
-from qwen_router.catalog.types import Architecture, Context, Hybrid, Model, Sampling, SamplingSets, Score, Thinking
+from qwen_router.catalog.types import (
+    Architecture,
+    Context,
+    Family,
+    Hybrid,
+    Model,
+    Names,
+    Sampling,
+    SamplingSets,
+    Score,
+    SizeClass,
+    Thinking,
+    Vision,
+)
 
 __all__ = [
     "Architecture",
     "Catalog",
     "Context",
+    "Family",
     "Hybrid",
     "Model",
+    "Names",
     "Quant",
     "Sampling",
     "SamplingSets",
     "Score",
+    "SizeClass",
     "Thinking",
+    "Vision",
     "quant",
     "quant_of_tag",
 ]

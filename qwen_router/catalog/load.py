@@ -1,8 +1,9 @@
 """Read the catalog's YAML files into types, and find a model by any of its names.
 
 Every file is checked row by row; what is wrong becomes a `CatalogError` with file, row and field. Extra folders (a user's)
-add rows or replace rows of the same id. The shipped YAML is the truth; `compiled.json` beside it holds the same rows and the
-YAML's SHA-256, because parsing YAML takes ten times as long: a compiled file that does not match is passed over.
+add rows or replace rows of the same id, and may leave out what `about` a family says. The shipped YAML is the truth;
+`compiled.json` beside it holds the same rows and the YAML's SHA-256, because parsing YAML takes ten times as long: a
+compiled file that does not match is passed over.
 Which builds an engine has, and what they need, is not known here.
 
     python -c "from qwen_router.catalog import Catalog; print(len(Catalog.load().models))"
@@ -12,48 +13,64 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
 
 from qwen_router.catalog.quants import split_quant
-from qwen_router.catalog.types import Frozen, Model
+from qwen_router.catalog.types import Family, Frozen, Model
 from qwen_router.errors import CatalogError, UnknownName
+from qwen_router.folders import user_catalog_folder
 
 SHIPPED = Path(__file__).parent / "data"
 _FIX = "correct that line; the fields are those of qwen_router/catalog/types.py"
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_FOUNDRY_VERSION = re.compile(r"(?<=-[cgn]pu):\d+$")
+_Row = TypeVar("_Row", bound=Frozen)
 
 
-class Compiled(Frozen):
-    """The content of `compiled.json`: `sha256` is the `fingerprint` of the YAML files that `models` were read from."""
+class Rows(Frozen):
+    """What a file or a folder of YAML says: models, and what is said about their families."""
+
+    models: tuple[Model, ...]
+    about: tuple[Family, ...] = ()
+
+
+class Compiled(Rows):
+    """The content of `compiled.json`: `sha256` is the `fingerprint` of the YAML files that the rows were read from."""
 
     sha256: str
-    models: tuple[Model, ...]
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """All models, ordered by family in order of release, and an index of their names in lower case."""
+    """All models, ordered by family in order of release, an index of their names in lower case, what families are for."""
 
     models: tuple[Model, ...]
     index: Mapping[str, Model]
+    about: Mapping[str, Family] = field(default_factory=lambda: MappingProxyType({}))
 
     @classmethod
     def load(cls, folders: tuple[Path, ...] | None = None) -> Catalog:
-        """The shipped catalog, and on top of it the YAML files of `folders` (the last one wins). Read once a process."""
-        return _load(tuple(folders or ()))
+        """The shipped catalog, and on top of it the YAML files of `folders` (the last one wins); None is the user's
+        own folder, where `models add` writes. Read once a process."""
+        if folders is None:
+            own = user_catalog_folder()
+            folders = (own,) if own.is_dir() else ()
+        return _load(tuple(folders))
 
     @classmethod
-    def of(cls, models: Iterable[Model]) -> Catalog:
+    def of(cls, models: Iterable[Model], about: Iterable[Family] = ()) -> Catalog:
         """A catalog of exactly these models."""
         ordered = tuple(models)
-        return cls(models=ordered, index=MappingProxyType(_index(ordered)))
+        families = MappingProxyType({family.name: family for family in about})
+        return cls(models=ordered, index=MappingProxyType(_index(ordered)), about=families)
 
     def get(self, name: str) -> Model:
         """The model of that id, short name or Ollama tag; `UnknownName` names close matches."""
@@ -67,13 +84,14 @@ class Catalog:
     def resolve(self, served_name: str) -> Model | None:
         """What a server's name for a model means, by exact known names only, or None.
 
-        Known are id, short name and Ollama tags, each also with a quantisation behind it, with `:latest`, as a file name
-        ending in `.gguf`, or as the repository of such files.
+        Known are id, short name, Ollama tags and the names in `names`, each also with a quantisation behind it, with
+        `:latest`, with Foundry Local's version, as a file name ending in `.gguf`, or as the repository of such files.
         """
         name = served_name.strip().lower()
         if name.endswith(".gguf"):
             name = name.replace("\\", "/").rpartition("/")[2].removesuffix(".gguf")
         name = name.removeprefix("hf.co/").removesuffix(":latest").removesuffix("@main")
+        name = _FOUNDRY_VERSION.sub("", name)
         stem, _, _ = split_quant(name)
         for candidate in (name, stem, stem.removesuffix("-gguf")):
             if candidate in self.index:
@@ -87,21 +105,29 @@ class Catalog:
 
 @functools.cache
 def _load(folders: tuple[Path, ...]) -> Catalog:
-    rows = {model.id: model for model in _compiled(SHIPPED) or read_folder(SHIPPED)}
-    for folder in folders:
-        rows |= {model.id: model for model in read_folder(folder)}
-    return Catalog.of(sorted(rows.values(), key=_order(rows.values())))
+    read = [_compiled(SHIPPED) or read_folder(SHIPPED), *(read_folder(folder) for folder in folders)]
+    rows = {model.id: model for each in read for model in each.models}
+    about = {family.name: family for each in read for family in each.about}
+    return Catalog.of(sorted(rows.values(), key=_order(rows.values())), about.values())
 
 
-def read_folder(folder: Path) -> tuple[Model, ...]:
-    """The models of every YAML file in `folder`; an id may stand in it once."""
-    seen: dict[str, tuple[Model, str]] = {}
+def read_folder(folder: Path) -> Rows:
+    """The rows of every YAML file in `folder`; an id, and what is said about a family, may stand in it once."""
+    models: dict[str, tuple[Model, str]] = {}
+    about: dict[str, tuple[Family, str]] = {}
     for path in _yaml_files(folder):
-        for model in read_file(path):
-            if model.id in seen:
-                raise CatalogError(f"{path.name}: {model.id} is also in {seen[model.id][1]}", fix="keep one of the two rows")
-            seen[model.id] = (model, path.name)
-    return tuple(model for model, _ in seen.values())
+        read = read_file(path)
+        for model in read.models:
+            _once(models, model.id, model, path)
+        for family in read.about:
+            _once(about, family.name, family, path)
+    return Rows(models=tuple(row for row, _ in models.values()), about=tuple(row for row, _ in about.values()))
+
+
+def _once(seen: dict[str, tuple[_Row, str]], name: str, row: _Row, path: Path) -> None:
+    if name in seen:
+        raise CatalogError(f"{path.name}: {name} is also in {seen[name][1]}", fix="keep one of the two rows")
+    seen[name] = (row, path.name)
 
 
 def fingerprint(folder: Path) -> str:
@@ -116,13 +142,13 @@ def _yaml_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.yaml"))
 
 
-def _compiled(folder: Path) -> tuple[Model, ...] | None:
-    """The models of `compiled.json`, or None when it is absent, broken or older than the YAML."""
+def _compiled(folder: Path) -> Rows | None:
+    """The rows of `compiled.json`, or None when it is absent, broken or older than the YAML."""
     try:
         compiled = Compiled.model_validate_json((folder / "compiled.json").read_bytes())
     except (OSError, ValidationError):
         return None
-    return compiled.models if compiled.sha256 == fingerprint(folder) else None
+    return compiled if compiled.sha256 == fingerprint(folder) else None
 
 
 def _order(models: Iterable[Model]) -> Callable[[Model], tuple[bool, str, str, int, str]]:
@@ -142,7 +168,9 @@ def _index(models: tuple[Model, ...]) -> dict[str, Model]:
             if spelt:
                 index.setdefault(stem.lower(), model)
     for model in models:
-        _claim(index, model.id, model)
+        for name in (model.id, *model.names.listed()):
+            _claim(index, name, model)
+    for model in models:
         index.setdefault(model.short_name.lower(), model)
     return index
 
@@ -153,8 +181,8 @@ def _claim(index: dict[str, Model], name: str, model: Model) -> None:
         raise CatalogError(f"{model.id} and {owner.id} both claim the name {name!r}", fix="keep it in one of the two rows")
 
 
-def read_file(path: Path) -> tuple[Model, ...]:
-    """The models of one YAML file: `family` and a list of `models`."""
+def read_file(path: Path) -> Rows:
+    """The rows of one YAML file: `family`, a list of `models` and, where it has one, `about` the family."""
     try:
         document = yaml.load(path.read_bytes(), Loader=_Loader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -164,20 +192,29 @@ def read_file(path: Path) -> tuple[Model, ...]:
         raise CatalogError(f"{path.name}{where}: not YAML: {reason}", fix="correct that line") from error
     except OSError as error:
         raise CatalogError(f"{path}: cannot be read: {error.strerror}", fix="check the file's permissions") from error
-    if not isinstance(document, dict) or set(document) != {"family", "models"} or not isinstance(document["models"], list):
-        raise CatalogError(f"{path.name}: needs `family` and a list `models`, and nothing else", fix=_FIX)
-    rows = enumerate(document["models"], 1)
-    return tuple(_model(row, family=document["family"], place=path.name, number=number) for number, row in rows)
+    wanted = isinstance(document, dict) and {"family", "models"} <= set(document) <= {"family", "about", "models"}
+    if not wanted or not isinstance(document["models"], list):
+        raise CatalogError(f"{path.name}: needs `family`, a list `models`, perhaps `about`, and nothing else", fix=_FIX)
+    name = document["family"]
+    about = [_checked(Family, {"name": name}, document["about"], f"{path.name}, about")] if "about" in document else []
+    models = [
+        _checked(Model, {"family": name}, row, f"{path.name}, {_row_name(row, number)}")
+        for number, row in enumerate(document["models"], 1)
+    ]
+    return Rows(models=tuple(models), about=tuple(about))
 
 
-def _model(row: Any, *, family: Any, place: str, number: int) -> Model:
+def _row_name(row: Any, number: int) -> Any:
+    return row.get("id", f"row {number}") if isinstance(row, dict) else f"row {number}"
+
+
+def _checked(kind: type[_Row], given: Mapping[str, Any], row: Any, place: str) -> _Row:
     if not isinstance(row, dict):
-        raise CatalogError(f"{place}, row {number}: is no mapping", fix=_FIX)
-    name = row.get("id", f"row {number}")
+        raise CatalogError(f"{place}: is no mapping", fix=_FIX)
     try:
-        return Model.model_validate({"family": family, **row})
+        return kind.model_validate({**given, **row})
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=True)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        given = "" if first["type"] == "missing" else f", got {first['input']!r:.60}"
-        raise CatalogError(f"{place}, {name}: {field}: {first['msg']}{given}", fix=_FIX) from error
+        where = ".".join(str(part) for part in first["loc"])
+        value = "" if first["type"] in ("missing", "value_error") else f", got {first['input']!r:.60}"
+        raise CatalogError(f"{place}: {where}{': ' if where else ''}{first['msg']}{value}", fix=_FIX) from error

@@ -1,22 +1,26 @@
-"""The types of a catalog row: one checkpoint with its architecture, context, thinking behaviour, scores and sources.
+"""The types of a catalog row: one checkpoint with its architecture, context, thinking behaviour, names, scores and sources.
 
 `catalog/load.py` reads `catalog/data/*.yaml` into these. Unknown is None, never 0; capabilities are fields, never
-deduced from a model's name.
+deduced from a model's name. `Family` is what a family's file says about all of its rows.
 
     python -c "from qwen_router.catalog import Catalog; print(Catalog.load().get('Qwen/Qwen3-8B').architecture)"
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from qwen_router.request import Modality
 
 ThinkingBehaviour = Literal["none", "never", "toggle", "always"]
 ModelKind = Literal["chat", "embedding", "reranker"]
 ScoreMode = Literal["thinking", "non-thinking", "always-thinking", "none", "n/a", "unstated"]
+SizeClass = Literal["tiny", "small", "medium", "large", "huge"]
+SIZE_BOUNDS: tuple[tuple[float, SizeClass], ...] = ((1e9, "tiny"), (5e9, "small"), (16e9, "medium"), (50e9, "large"))
+"""Below so many parameters; "huge" is what is left. The cuts lie between the sizes that Qwen publishes: at 4 bits the
+classes ask for about 1, 3, 10, 30 GiB and more, which are a phone, any computer, a graphics card, a large one, several."""
 
 
 class Frozen(BaseModel):
@@ -36,8 +40,28 @@ class Hybrid(Frozen):
     conv_kernel: int | None = Field(default=None, gt=0)
 
 
+class Vision(Frozen):
+    """How the processor cuts an image: what an image of so many pixels becomes in tokens follows from it.
+
+    A side is rounded to `patch_size * spatial_merge` pixels, the image scaled into `min_pixels` to `max_pixels`, and each
+    square of that side is a token; a video's frames are taken `temporal_patch` at a time. `tokens_per_image` is given
+    where every image takes the same number (Qwen-VL); the other fields are then absent.
+    """
+
+    patch_size: int | None = Field(default=None, gt=0)
+    spatial_merge: int | None = Field(default=None, gt=0)
+    temporal_patch: int | None = Field(default=None, gt=0)
+    min_pixels: int | None = Field(default=None, gt=0)
+    max_pixels: int | None = Field(default=None, gt=0)
+    tokens_per_image: int | None = Field(default=None, gt=0)
+
+
 class Architecture(Frozen):
-    """Shapes of the text decoder, from the checkpoint's config.json. `ffn` is absent when every layer mixes experts."""
+    """Shapes of the text decoder, from the checkpoint's config.json. `ffn` is absent when every layer mixes experts.
+
+    `vision_params`, `audio_params`, `speech_params` and `mtp_params` are what the checkpoint holds beside the text decoder:
+    towers with their projectors, the parts that speak (Omni's talker and vocoder), multi-token-prediction layers.
+    """
 
     layers: int = Field(gt=0)
     hidden: int = Field(gt=0)
@@ -56,7 +80,11 @@ class Architecture(Frozen):
     shared_expert_ffn: int | None = Field(default=None, ge=0)
     hybrid: Hybrid | None = None
     vision_params: int | None = Field(default=None, gt=0)
+    audio_params: int | None = Field(default=None, gt=0)
+    speech_params: int | None = Field(default=None, gt=0)
     mtp_params: int | None = Field(default=None, gt=0)
+    vision: Vision | None = None
+    audio_tokens_per_s: float | None = Field(default=None, gt=0)
 
 
 class Context(Frozen):
@@ -106,12 +134,48 @@ class Score(Frozen):
     verified: bool
 
 
+class Names(Frozen):
+    """What the same weights are called elsewhere; the Hugging Face repository is `Model.id`, Ollama's are `ollama_tags`.
+
+    Only names that a list or page showed. `gguf`: hub repositories of GGUF files; `modelscope`: the repository there;
+    `foundry`: aliases of Foundry Local; `hosted`: API names of Alibaba Cloud Model Studio (DashScope). `awq`, `gptq`, `fp8`
+    and `mlx` are the maker's own quantised repositories.
+    """
+
+    gguf: tuple[str, ...] = ()
+    modelscope: str | None = None
+    foundry: tuple[str, ...] = ()
+    hosted: tuple[str, ...] = ()
+    awq: str | None = None
+    gptq: tuple[str, ...] = ()
+    fp8: str | None = None
+    mlx: tuple[str, ...] = ()
+
+    def listed(self) -> tuple[str, ...]:
+        """Every name, in the order of the fields."""
+        one = (self.modelscope, self.awq, self.fp8)
+        return (*self.gguf, *self.foundry, *self.hosted, *self.gptq, *self.mlx, *(name for name in one if name))
+
+
+class Family(Frozen):
+    """What a family is for: the `about` block of its file. `sources` say where strengths and limits come from."""
+
+    name: str
+    title: str
+    summary: str
+    strengths: tuple[str, ...] = Field(min_length=1)
+    limits: tuple[str, ...] = Field(min_length=1)
+    best_use: str
+    sources: tuple[str, ...] = Field(min_length=1)
+
+
 class Model(Frozen):
     """One checkpoint of the catalog. `sources` say where the row comes from, `unverified` which fields no file confirmed.
 
     `total_params` counts every parameter once (a tied output head is the embedding), vision tower and MTP layers included.
     `active_params` is absent for dense models, where all are active. `release_date` has no day where none was published.
-    `demo` marks the model that this project trains to show itself off; it is never advice.
+    `training_tokens` is how many it was pretrained on. `demo` marks the model that this project trains to show itself off;
+    it is never advice. `hosted` marks one that only its maker serves: no weights, so no shapes and no local names.
     """
 
     id: str = Field(pattern=r"^[\w.-]+/[\w.-]+$")
@@ -131,12 +195,29 @@ class Model(Frozen):
     max_answer_tokens: int | None = Field(default=None, gt=0)
     speech_output: bool = False
     languages: int | None = Field(default=None, gt=0)
+    training_tokens: float | None = Field(default=None, gt=0)
     ollama_tags: tuple[str, ...] = ()
+    names: Names = Names()
     scores: tuple[Score, ...] = ()
     sources: tuple[str, ...] = Field(min_length=1)
     checked_on: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
     unverified: tuple[str, ...] = ()
     demo: bool = False
+    hosted: bool = False
+
+    @model_validator(mode="after")
+    def _hosted_has_no_weights(self) -> Self:
+        names = Names(hosted=self.names.hosted)
+        if self.hosted and (self.architecture or self.total_params or self.ollama_tags or self.names != names):
+            raise ValueError("a hosted model has no architecture, parameters or local names")
+        return self
+
+    @property
+    def size_class(self) -> SizeClass | None:
+        """By all parameters: tiny below 1e9, small below 5e9, medium below 16e9, large below 50e9, else huge."""
+        if self.total_params is None:
+            return None
+        return next((name for bound, name in SIZE_BOUNDS if self.total_params < bound), "huge")
 
     @property
     def short_name(self) -> str:
