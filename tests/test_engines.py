@@ -330,7 +330,7 @@ class TestOllama:
         stored = (
             Stored("qwen3:8b", loaded_context=8192),
             Stored("mine:latest", basename=None),
-            Stored("odd:1b", quantization="IQ2_XXS"),
+            Stored("odd:1b", quantization="TQ1_0"),
         )
         with ollama_server(models=stored) as server:
             loaded, unknown, odd = ollama_at(server.url).installed()
@@ -342,7 +342,7 @@ class TestOllama:
         )
         assert loaded.memory_mib == pytest.approx((5225388164 + 2 * 1024**3) / 1024**2)
         assert (unknown.model_id, unknown.resident, unknown.context_tokens) == (None, False, 40960)
-        assert (odd.model_id, odd.quant) == ("Qwen/Qwen3-8B", "IQ2_XXS")
+        assert (odd.model_id, odd.quant) == ("Qwen/Qwen3-8B", "TQ1_0")
 
     def test_images_go_as_base64_and_a_text_that_names_a_file_is_never_opened(self) -> None:
         image = Attachment(kind="image", source=f"data:image/png;base64,{PIXEL}", media_type="image/png")
