@@ -19,9 +19,14 @@ EngineName = Literal["ollama", "openai", "transformers", "llamacpp", "onnx", "fa
 class Device:
     """One place that holds weights and computes.
 
-    `memory_free_mib` is what can be allocated now (containers' limits counted), never more than `memory_total_mib`.
+    `memory_free_mib` is what can be allocated now (containers' limits counted), never more than `memory_total_mib`. Where
+    the driver does not tell, `free_known` is False and it is the total less a stated reserve.
     `bandwidth_gib_s` (memory reads) and `compute_tflops` (dense bf16, or f32 on a CPU) are None when unknown;
     `measured` tells a figure taken on this very device from one looked up.
+    `unified`: the memory is the computer's main memory, so no display reserve is needed. `shares_memory_with` is the id of
+    the device it is shared with (an integrated GPU names the CPU), and `own_free_mib` the part of the free memory that is
+    not shared: an APU's carve-out. What one of the two takes, the other has no more: `Machine.pools` groups them.
+    `partition`: a MIG instance. A process sees one of them only, so no model is cut over two.
     """
 
     id: str
@@ -34,6 +39,11 @@ class Device:
     power_w: float | None = None
     measured: bool = False
     unified: bool = False
+    shares_memory_with: str | None = None
+    own_free_mib: float = 0.0
+    free_known: bool = True
+    partition: bool = False
+    compute_capability: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +81,31 @@ class Machine:
     def cpu(self) -> Device | None:
         return next((device for device in self.devices if device.kind == "cpu"), None)
 
+    @property
+    def pools(self) -> tuple[tuple[Device, ...], ...]:
+        """The devices grouped by the memory that they allocate from: a sum over memory takes one figure a pool."""
+        groups: dict[str, list[Device]] = {}
+        for device in self.devices:
+            groups.setdefault(device.shares_memory_with or device.id, []).append(device)
+        return tuple(tuple(group) for group in groups.values())
+
+    def free_together_mib(self, devices: tuple[Device, ...]) -> float:
+        """What several devices can take at the same time: shared memory is counted once, an APU's carve-out besides."""
+        total = 0.0
+        for pool in self.pools:
+            members = [device for device in pool if device in devices]
+            if members:
+                owner = next((device for device in pool if device.shares_memory_with is None), None)
+                shared = max(device.memory_free_mib - device.own_free_mib for device in members)
+                common = shared if owner is None else min(shared, owner.memory_free_mib)
+                total += common + sum(device.own_free_mib for device in members)
+        return total
+
     def summary(self) -> str:
         """One line for people: cores, and each device with free of total memory."""
         parts = [
-            f"{d.name}: {d.memory_free_mib / 1024:.1f} of {d.memory_total_mib / 1024:.1f} GiB free" for d in self.devices
+            f"{d.name}: {'' if d.free_known else 'about '}{d.memory_free_mib / 1024:.1f} of "
+            f"{d.memory_total_mib / 1024:.1f} GiB free{' (shared)' if d.shares_memory_with else ''}"
+            for d in self.devices
         ]
         return f"{self.name} ({self.system}, {self.cores} cores; {'; '.join(parts)})"
