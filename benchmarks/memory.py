@@ -47,7 +47,10 @@ class Case:
 
 CASES = (
     Case("qwen2.5-0.5b", "Qwen/Qwen2.5-0.5B-Instruct"),
+    Case("qwen2.5-1.5b", "Qwen/Qwen2.5-1.5B-Instruct"),
     Case("qwen3-0.6b", "Qwen/Qwen3-0.6B"),
+    Case("qwen3-1.7b", "Qwen/Qwen3-1.7B"),
+    Case("qwen3-4b", "Qwen/Qwen3-4B"),
     Case("qwen3-moe-cut", "Qwen/Qwen3-30B-A3B", (("layers", 4), ("experts", 32))),
     Case("qwen3.5-0.8b-text", "Qwen/Qwen3.5-0.8B"),
 )
@@ -161,43 +164,97 @@ def gguf(case: Case, quant: str, work: Path) -> Path:
 
 
 def load_llamacpp(path: str, context_tokens: int, parallel: int, kv_type: str) -> None:
-    """Load a file in llama.cpp and leave: its log goes to stderr. Runs in a process of its own."""
+    """Load a file in llama.cpp, read one prompt longer than a micro-batch, and leave. Its log goes to stderr, the growth of
+    resident memory (without mapping and prompt caches) to stdout. Runs in a process of its own."""
     import os
 
+    import psutil
     import xllamacpp as llama
+
+    process = psutil.Process()
+    before = process.memory_info().rss
 
     params = llama.CommonParams()
     params.model.path = path
     params.n_ctx, params.n_parallel, params.kv_unified = context_tokens * parallel, parallel, False
     params.cache_ram_mib = params.n_ctx_checkpoints = params.port = 0
     params.warmup, params.verbosity, params.cpuparams.n_threads = False, 4, 2
+    params.load_mode = llama.llama_load_mode.LLAMA_LOAD_MODE_NONE
     params.cache_type_k = params.cache_type_v = getattr(llama.ggml_type, f"GGML_TYPE_{kv_type.upper()}")
-    server = llama.Server(params)  # kept: its end would wait for requests
+    server = llama.Server(params)
+    prompt = "a " * min(320, context_tokens // 2 - 8)
+    server.handle_completions({"prompt": prompt, "max_tokens": 1, "stream": False}, lambda _: True)
+    print((process.memory_info().rss - before) / MIB, flush=True)
     sys.stderr.flush()
-    assert server is not None
-    os._exit(0)
+    os._exit(0)  # the server's own end would wait for requests
 
 
-def llamacpp_parts(path: Path, *, context_tokens: int, parallel: int, kv_type: str) -> dict[str, float]:
-    """Buffer sizes in MiB by part, as llama.cpp reports them."""
+def llamacpp_parts(path: Path, *, context_tokens: int, parallel: int, kv_type: str) -> tuple[dict[str, float], float]:
+    """Buffer sizes in MiB by part, as llama.cpp reports them, and how much resident memory grew."""
     call = [sys.executable, __file__, "--load", str(path), str(context_tokens), str(parallel), kv_type]
-    log = subprocess.run(call, capture_output=True, text=True, timeout=900, check=False).stderr
+    done = subprocess.run(call, capture_output=True, text=True, timeout=900, check=False)
+    log = done.stderr
     found = dict.fromkeys(("weights", "kv", "state", "compute"), 0.0)
     names = {"model": "weights", "KV": "kv", "RS": "state", "compute": "compute", "output": "compute"}
     for name, size in re.findall(r"(model|KV|RS|compute|output) buffer size = *([\d.]+) MiB", log):
         found[names[name]] += float(size)
     if not found["weights"]:
         raise SystemExit(f"llama.cpp did not load {path}:\n{log[-2000:]}")
-    return found
+    return found, float(done.stdout.split()[-1])
+
+
+def run_transformers(name: str, context_tokens: int) -> None:
+    """Print what `transformers_parts` reads. Runs in a process of its own, so that the peak is this run's."""
+    case = next(case for case in CASES if case.name == name)
+    print(json.dumps(_transformers_parts(case, context_tokens=context_tokens)))
 
 
 def transformers_parts(case: Case, *, context_tokens: int) -> dict[str, float]:
-    """Storages of parameters and of the cache after one forward pass over the context, in MiB."""
+    """Storages of parameters and of the cache after one forward pass over the context, in MiB, and in `peak` how much
+    resident memory grew at most during the pass."""
+    call = [sys.executable, "-W", "ignore", __file__, "--forward", case.name, str(context_tokens)]
+    done = subprocess.run(call, capture_output=True, text=True, timeout=3000, check=True)
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+class Peak:
+    """The most resident memory while it is entered, above what there was before, sampled every two milliseconds."""
+
+    def __enter__(self) -> Peak:
+        import threading
+
+        import psutil
+
+        process = psutil.Process()
+        self._before = self._most = process.memory_info().rss
+        self._stop = threading.Event()
+
+        def watch() -> None:
+            while not self._stop.wait(0.002):
+                self._most = max(self._most, process.memory_info().rss)
+
+        self._thread = threading.Thread(target=watch, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    @property
+    def mib(self) -> float:
+        return float(self._most - self._before) / MIB
+
+
+def _transformers_parts(case: Case, *, context_tokens: int) -> dict[str, float]:
     import torch
 
     model = hf_model(case.model())
     with torch.inference_mode():
-        out = model(torch.ones((1, context_tokens), dtype=torch.long), use_cache=True, logits_to_keep=1)
+        model(torch.ones((1, 8), dtype=torch.long), use_cache=False, logits_to_keep=1)  # libraries set up their buffers
+        with Peak() as peak:
+            out = model(torch.ones((1, context_tokens), dtype=torch.long), use_cache=True, logits_to_keep=1)
     stores = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in model.parameters()}
     kv = state = 0
     for layer in out.past_key_values.layers:
@@ -205,21 +262,34 @@ def transformers_parts(case: Case, *, context_tokens: int) -> dict[str, float]:
             tensors = value if isinstance(value, list | tuple) else value.values() if isinstance(value, dict) else [value]
             size = sum(t.untyped_storage().nbytes() for t in tensors if isinstance(t, torch.Tensor))
             kv, state = (kv + size, state) if name in ("keys", "values") else (kv, state + size)
-    return {"weights": sum(stores.values()) / MIB, "kv": kv / MIB, "state": state / MIB}
+    return {"weights": sum(stores.values()) / MIB, "kv": kv / MIB, "state": state / MIB, "peak": peak.mib}
 
 
-RUNS = ((512, 1, "f16"), (4096, 1, "f16"), (4096, 1, "q8_0"), (16384, 1, "f16"), (4096, 4, "f16"))
+RUNS = ((512, 1, "f16"), (512, 1, "q8_0"), (4096, 1, "f16"), (4096, 1, "q8_0"), (16384, 1, "f16"), (16384, 1, "q8_0"),
+        (4096, 4, "f16"))  # fmt: skip
 
 
-def compare(case: Case, work: Path, *, quants: tuple[str, ...], quantizer: str | None, context_tokens: int) -> list[Line]:
+def compare(
+    case: Case, work: Path, *, quants: tuple[str, ...], quantizer: str | None, contexts: tuple[int, ...]
+) -> list[Line]:
     """Every run of one case, part by part and in total."""
     model, lines = case.model(), []
     for quant in quants:
         for context, parallel, kv_type in RUNS:
-            found = llamacpp_parts(gguf(case, quant, work), context_tokens=context, parallel=parallel, kv_type=kv_type)
+            found, grown = llamacpp_parts(
+                gguf(case, quant, work), context_tokens=context, parallel=parallel, kv_type=kv_type
+            )
             lines += _lines(case, model, "llamacpp", quant, context, parallel, kv_type, found)
-    found = transformers_parts(case, context_tokens=context_tokens)
-    lines += _lines(case, model, "transformers", "bf16", context_tokens, 1, "bf16", found)
+            need = memory(model, quant=quant, context_tokens=context, engine="llamacpp", parallel=parallel, kv_type=kv_type)
+            total = need.total_mib + need.overhead_mib
+            lines.append(Line(case.name, "llamacpp", quant, context, parallel, kv_type, "resident", total, grown))
+    for context in contexts:
+        found = transformers_parts(case, context_tokens=context)
+        peak = found.pop("peak")
+        lines += _lines(case, model, "transformers", "bf16", context, 1, "bf16", found)
+        need = memory(model, quant="bf16", context_tokens=context, engine="transformers")
+        peak += found["weights"]
+        lines.append(Line(case.name, "transformers", "bf16", context, 1, "bf16", "peak", need.total_mib, peak))
     for quant in K_QUANTS if quantizer else ():
         call = [str(quantizer), "--dry-run", str(gguf(case, "bf16", work)), quant.upper(), "2"]
         log = subprocess.run(call, capture_output=True, text=True, timeout=300, check=True)
@@ -250,11 +320,15 @@ def main() -> None:
     parser.add_argument("--case", action="append", choices=[case.name for case in CASES], help="only this one")
     parser.add_argument("--quant", action="append", choices=["bf16", "q8_0"], help="only this one in llama.cpp")
     parser.add_argument("--quantizer", help="a built llama-quantize, to check K-quants")
-    parser.add_argument("--context", type=int, default=32, help="tokens for transformers, which is slow here")
+    parser.add_argument("--contexts", type=int, nargs="*", default=(64, 256, 1024), help="tokens for transformers")
     parser.add_argument("--load", nargs=4, help=argparse.SUPPRESS)
+    parser.add_argument("--forward", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.load:
         load_llamacpp(args.load[0], int(args.load[1]), int(args.load[2]), args.load[3])
+    if args.forward:
+        run_transformers(args.forward[0], int(args.forward[1]))
+        return
     quants = tuple(args.quant or ("bf16", "q8_0"))
     args.work.mkdir(parents=True, exist_ok=True)
     lines: list[Line] = []
@@ -262,7 +336,7 @@ def main() -> None:
         if args.case and case.name not in args.case:
             continue
         build(case, args.work)
-        lines += compare(case, args.work, quants=quants, quantizer=args.quantizer, context_tokens=args.context)
+        lines += compare(case, args.work, quants=quants, quantizer=args.quantizer, contexts=tuple(args.contexts))
     head = f"{'case':<18} {'engine':<14} {'quant':<7} {'ctx':>6} x {'kv':<5} {'part':<8}"
     print(f"{head} {'predicted':>10} {'found':>10} {'error':>8}")
     for line in lines:

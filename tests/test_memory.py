@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from qwen_router.catalog import Catalog
 from qwen_router.catalog.types import Architecture, Hybrid, Model
 from qwen_router.errors import CatalogError, InvalidRequest, UnknownName
-from qwen_router.hardware import fit, machine_named, max_context_tokens, memory, memory_line
-from qwen_router.hardware.memory import MIB, kv_mib_per_token, read_mib_per_token, state_mib, vision_params, weights_mib
+from qwen_router.hardware import Device, Machine, fit, longest_context, machine_named, memory, memory_line, place
+from qwen_router.hardware.memory import MIB, kv_mib_per_token, read_mib_per_token, state_mib, tower_params, weights_mib
 from qwen_router.hardware.quants import BLOCKS, QUANTISATIONS, quantisation, row_bytes, takes_more_bits
 from qwen_router.hardware.tensors import tensors, text_params
 
@@ -44,16 +44,47 @@ def case(name: str) -> Model:
     )
 
 
-# MiB that llama-quantize --dry-run printed for the same checkpoints (bf16: what it read, others: what it would write).
-QUANTISED = [
-    ("qwen2.5-0.5b", {"bf16": 942.43, "q8_0": 500.79, "q6_K": 476.64, "q5_K_M": 394.95, "q4_K_M": 373.71, "q4_0": 330.17}),
-    ("qwen3-0.6b", {"bf16": 1137.00, "q8_0": 604.15, "q6_K": 466.50, "q5_K_M": 418.15, "q4_K_M": 372.65, "q3_K_M": 325.37}),
-    ("moe-cut", {"bf16": 2484.07, "q8_0": 1320.17, "q5_K_S": 894.02, "q4_K_M": 801.19, "q4_K_S": 776.42, "q2_K": 578.19}),
-    ("qwen3.5-0.8b", {"bf16": 1436.03, "q8_0": 763.78, "q6_K": 590.12, "q4_K_M": 494.32, "q3_K_M": 434.17, "q2_K": 392.31}),
-]
+# MiB that llama-quantize --dry-run printed for the same checkpoints (bf16: what it read, others: what it would write), and
+# where the type asks for an importance matrix, with one. llama.cpp as vendored by llama-cpp-python 0.3.36.
+QUANTISED = {
+    "qwen2.5-0.5b": {
+        "f32": 1884.59, "bf16": 942.43, "f16": 942.43, "q8_0": 500.79, "q6_K": 476.64, "q5_K_M": 394.95,
+        "q5_K_S": 387.92, "q5_1": 394.15, "q5_0": 372.82, "q4_K_M": 373.71, "q4_K_S": 361.94, "q4_1": 351.50,
+        "q4_0": 330.17, "iq4_NL": 332.22, "iq4_XS": 329.49, "q3_K_L": 346.57, "q3_K_M": 333.33, "q3_K_S": 316.92,
+        "iq3_M": 321.20, "iq3_S": 317.25, "iq3_XS": 317.25, "iq3_XXS": 312.57, "q2_K": 317.25, "q2_K_S": 310.04,
+        "iq2_M": 307.70, "iq2_S": 304.97, "iq2_XS": 303.71, "iq2_XXS": 300.98, "iq1_M": 297.57, "iq1_S": 295.53,
+        "mxfp4": 500.79,
+    },
+    "qwen3-0.6b": {
+        "f32": 2273.75, "bf16": 1137.00, "f16": 1137.00, "q8_0": 604.15, "q6_K": 466.50, "q5_K_M": 418.15,
+        "q5_K_S": 410.71, "q5_1": 436.96, "q5_0": 410.71, "q4_K_M": 372.65, "q4_K_S": 359.84, "q4_1": 384.46,
+        "q4_0": 358.21, "iq4_NL": 359.34, "iq4_XS": 346.50, "q3_K_L": 345.75, "q3_K_M": 325.37, "q3_K_S": 302.43,
+        "iq3_M": 314.78, "iq3_S": 302.43, "iq3_XS": 292.59, "iq3_XXS": 260.41, "q2_K": 276.84, "q2_K_S": 261.89,
+        "iq2_M": 246.96, "iq2_S": 236.74, "iq2_XS": 225.11, "iq2_XXS": 213.14, "iq1_M": 200.37, "iq1_S": 192.70,
+        "mxfp4": 604.15,
+    },
+    "moe-cut": {
+        "f32": 4967.07, "bf16": 2484.07, "f16": 2484.07, "q8_0": 1320.17, "q6_K": 1019.49, "q5_K_M": 907.03,
+        "q5_K_S": 894.02, "q5_1": 953.06, "q5_0": 894.02, "q4_K_M": 801.19, "q4_K_S": 776.42, "q4_1": 834.97,
+        "q4_0": 775.92, "iq4_NL": 776.42, "iq4_XS": 747.03, "q3_K_L": 709.23, "q3_K_M": 680.98, "q3_K_S": 650.45,
+        "iq3_M": 655.23, "iq3_S": 650.98, "iq3_XS": 635.79, "iq3_XXS": 580.63, "q2_K": 578.19, "q2_K_S": 555.44,
+        "iq2_M": 544.63, "iq2_S": 525.51, "iq2_XS": 490.87, "iq2_XXS": 470.74, "iq1_M": 446.84, "iq1_S": 432.49,
+        "mxfp4": 1014.17,
+    },
+    "qwen3.5-0.8b": {
+        "f32": 2870.15, "bf16": 1436.03, "f16": 1436.03, "q8_0": 763.78, "q6_K": 590.12, "q5_K_M": 540.77,
+        "q5_K_S": 527.09, "q5_1": 556.75, "q5_0": 527.09, "q4_K_M": 494.32, "q4_K_S": 471.39, "q4_1": 497.43,
+        "q4_0": 467.77, "iq4_NL": 482.96, "iq4_XS": 471.92, "q3_K_L": 458.11, "q3_K_M": 434.17, "q3_K_S": 404.74,
+        "iq3_M": 422.47, "iq3_S": 419.48, "iq3_XS": 412.31, "iq3_XXS": 369.11, "q2_K": 392.31, "q2_K_S": 385.02,
+        "iq2_M": 349.97, "iq2_S": 339.31, "iq2_XS": 336.56, "iq2_XXS": 325.53, "iq1_M": 312.20, "iq1_S": 304.21,
+        "mxfp4": 763.78,
+    },
+}  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "quant", "found_mib"), [(n, q, mib) for n, sizes in QUANTISED for q, mib in sizes.items()])
+@pytest.mark.parametrize(
+    ("name", "quant", "found_mib"), [(n, q, mib) for n, sizes in QUANTISED.items() for q, mib in sizes.items()]
+)
 def test_weights_are_what_llama_cpp_s_own_quantiser_writes(name: str, quant: str, found_mib: float) -> None:
     assert weights_mib(case(name), quant=quant) == pytest.approx(found_mib, abs=0.006)
 
@@ -87,7 +118,7 @@ def test_cache_and_state_are_what_llama_cpp_allocates_and_compute_is_near(
 def test_tensors_add_up_to_the_published_parameters(model: Model) -> None:
     arch = model.architecture
     assert arch is not None and model.total_params is not None
-    total = text_params(arch) + vision_params(model) + (arch.mtp_params or 0)
+    total = text_params(arch) + tower_params(model) + (arch.mtp_params or 0)
     stored_twice = total + arch.vocab * arch.hidden if arch.tied_embeddings else total
     assert min(abs(n - model.total_params) / model.total_params for n in (total, stored_twice)) < 0.005
 
@@ -164,11 +195,14 @@ def test_more_context_never_needs_less_memory(
 )
 def test_the_longest_context_fits_and_the_next_does_not(name: str, free_mib: float, engine: str) -> None:
     model = case(name)
-    longest = max_context_tokens(model, quant="bf16", engine=engine, free_mib=free_mib)
+    here = Machine("one", (Device("cpu", "cpu", "a CPU", 40_000, free_mib),), cores=4, system="made up")
+    line = memory_line(model, quant="bf16", engine=engine)
+    limit = model.context.native_tokens
+    longest = longest_context(line, here, limit_tokens=limit)
     if longest:
-        assert memory(model, quant="bf16", engine=engine, context_tokens=longest).total_mib <= free_mib * (1 + 1e-9)
-    if longest < model.context.native_tokens:
-        assert memory(model, quant="bf16", engine=engine, context_tokens=longest + 256).total_mib > free_mib
+        assert line.total_mib(longest) + line.overhead_mib <= free_mib * (1 + 1e-9) and place(line, longest, here).fits
+    if longest < limit:
+        assert line.total_mib(longest + 256) + line.overhead_mib > free_mib
 
 
 def test_a_row_that_a_block_does_not_divide_falls_back_like_llama_cpp_s() -> None:
@@ -186,7 +220,7 @@ def test_an_eighth_at_each_end_and_every_third_between_take_more_bits() -> None:
 @pytest.mark.parametrize("spelling", ["Q4_K_M", "q4_k_m", " q4_K_M "])
 def test_a_quantisation_is_found_in_any_case(spelling: str) -> None:
     assert quantisation(spelling).name == "q4_K_M"
-    assert set(quant.default for quant in QUANTISATIONS.values()) <= set(BLOCKS)
+    assert {quant.block for quant in QUANTISATIONS.values()} <= set(BLOCKS)
 
 
 BIG = CATALOG.get("Qwen/Qwen3-8B")

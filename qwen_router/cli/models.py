@@ -1,42 +1,57 @@
-"""`models`, `hardware` and `fit`: what there is, what this machine is, what goes onto it.
+"""`models`: what there is, one model whole, several side by side, which one to take, and adding one's own.
 
-qwen-router fit Qwen3-8B --quant q4_K_M --context 16384
+qwen-router models compare Qwen3-8B Qwen3.5-9B
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from qwen_router.cli.common import JsonOption, MachineOption, console, print_json
-from qwen_router.errors import UnknownName
+from qwen_router.errors import InvalidRequest, UnknownName
 
 if TYPE_CHECKING:
-    from qwen_router.catalog import Model
-    from qwen_router.hardware import Machine
+    from qwen_router.catalog import Catalog, Model
 
 
-def add_to(app: typer.Typer) -> None:
-    app.command("models")(models)
-    app.command("hardware")(hardware)
-    app.command("fit")(fit)
+class _NameMeansShow(TyperGroup):
+    """`models Qwen3-8B` is `models show Qwen3-8B`."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            args = ["show", *args]
+        return super().resolve_command(ctx, args)
 
 
+app = typer.Typer(
+    cls=_NameMeansShow,
+    invoke_without_command=True,
+    rich_markup_mode=None,
+    help="List the catalog; or show, compare, choose or add models.",
+)
+
+
+def add_to(parent: typer.Typer) -> None:
+    parent.add_typer(app, name="models")
+
+
+@app.callback()
 def models(
-    name: Annotated[str | None, typer.Argument(help="Show this model whole.", show_default=False)] = None,
+    ctx: typer.Context,
     family: Annotated[str | None, typer.Option(help="Only this family: qwen3, qwen2.5-coder, ...")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the catalog, or show one model with its sources."""
+    """List the catalog; or show, compare, choose or add models."""
+    if ctx.invoked_subcommand is not None:
+        return
     from qwen_router.catalog import Catalog
 
     catalog = Catalog.load()
-    if name is not None:
-        model = catalog.get(name)
-        print_json(model.model_dump()) if as_json else _print_model(model)
-        return
     rows = catalog.models
     if family is not None:
         rows = tuple(m for m in rows if m.family == family.lower())
@@ -47,6 +62,205 @@ def models(
             print_json(model.model_dump(exclude={"scores"}))
     else:
         _print_models(rows)
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="A model, by any of its names.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Show one model whole: shapes, thinking, sampling, names elsewhere, scores, sources."""
+    from qwen_router.catalog import Catalog
+
+    catalog = Catalog.load()
+    model = catalog.get(name)
+    if as_json:
+        print_json(model.model_dump())
+        return
+    import yaml
+
+    data = model.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    scores = data.pop("scores", [])
+    typer.echo(yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100).rstrip())
+    if model.size_class:
+        typer.echo(f"size_class: {model.size_class}")
+    if about := catalog.about.get(model.family):
+        typer.echo(f"best_use: {about.best_use}")
+    if scores:
+        typer.echo("scores:")
+        for score in model.scores:
+            sure = "" if score.verified else "  (not verified)"
+            typer.echo(f"  {score.score:>7g}  {score.benchmark} ({score.mode}){sure}")
+
+
+@app.command()
+def compare(
+    names: Annotated[list[str] | None, typer.Argument(help="Two models or more.", show_default=False)] = None,
+    families: Annotated[bool, typer.Option("--families", help="Compare all families instead.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare models side by side, on what they share too: scores of one benchmark version and mode."""
+    from qwen_router.catalog import Catalog
+
+    catalog = Catalog.load()
+    if families:
+        _compare_families(catalog, as_json=as_json)
+        return
+    if not names or len(names) < 2:
+        raise InvalidRequest("two models or more are compared", fix="qwen-router models compare Qwen3-8B Qwen3.5-9B")
+    rows = [catalog.get(name) for name in names]
+    facts = _facts(rows)
+    scores = _shared_scores(rows)
+    if as_json:
+        print_json({"models": [m.id for m in rows], "facts": facts, "scores": scores})
+        return
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("", no_wrap=False)
+    for model in rows:
+        table.add_column(model.short_name, justify="right", overflow="fold")
+    for fact, values in facts.items():
+        table.add_row(fact, *values)
+    for benchmark, numbers in scores.items():
+        best = max((n for n in numbers if n is not None), default=None)
+        table.add_row(benchmark, *("" if n is None else f"[bold]{n:g}[/bold]" if n == best else f"{n:g}" for n in numbers))
+    console().print(table)
+
+
+def _facts(rows: list[Model]) -> dict[str, list[str]]:
+    def of(read: Any) -> list[str]:
+        return [str(read(model)) for model in rows]
+
+    return {
+        "released": of(lambda m: m.release_date),
+        "parameters": of(lambda m: _params(m.total_params)),
+        "active": of(lambda m: _params(m.active_params) if m.active_params else "all" if m.total_params else "?"),
+        "size": of(lambda m: m.size_class or "?"),
+        "context": of(lambda m: f"{m.context.native_tokens:,}"),
+        "thinking": of(lambda m: m.thinking.behaviour),
+        "input": of(lambda m: "+".join(m.modalities)),
+        "tools": of(lambda m: {True: "yes", False: "no", None: "?"}[m.tools]),
+        "languages": of(lambda m: m.languages or "?"),
+        "licence": of(lambda m: m.licence),
+        "commercial use": of(lambda m: {True: "yes", False: "no", None: "?"}[m.commercial_use]),
+        "Ollama": of(lambda m: m.ollama_tags[0] if m.ollama_tags else "-"),
+    }
+
+
+def _shared_scores(rows: list[Model]) -> dict[str, list[float | None]]:
+    """Scores that at least two of the models have in the same benchmark version and the same way of thinking."""
+    found: dict[str, list[float | None]] = {}
+    for at, model in enumerate(rows):
+        for score in model.scores:
+            thinks = score.mode in ("thinking", "always-thinking")
+            key = f"{score.benchmark}{', thinking' if thinks else ''}"
+            found.setdefault(key, [None] * len(rows))[at] = score.score
+    return {key: found[key] for key in sorted(found) if sum(value is not None for value in found[key]) > 1}
+
+
+def _compare_families(catalog: Catalog, *, as_json: bool) -> None:
+    rows = []
+    for name in catalog.families():
+        members = [m for m in catalog.models if m.family == name and not m.demo]
+        if not members:
+            continue
+        about = catalog.about.get(name)
+        sizes = sorted({m.total_params for m in members if m.total_params})
+        contexts = sorted({m.context.native_tokens for m in members})
+        rows.append({
+            "family": name,
+            "released": min(m.release_date for m in members),
+            "models": len(members),
+            "sizes": " to ".join(dict.fromkeys(_params(n) for n in (sizes[:1] + sizes[-1:]))) or "hosted",
+            "context": f"{contexts[0] // 1024}K" + (f" to {contexts[-1] // 1024}K" if len(contexts) > 1 else ""),
+            "thinking": "/".join(dict.fromkeys(m.thinking.behaviour for m in members)),
+            "input": "+".join(dict.fromkeys(x for m in members for x in m.modalities)),
+            "strengths": list(about.strengths) if about else [],
+            "limits": list(about.limits) if about else [],
+            "best_use": about.best_use if about else "",
+        })  # fmt: skip
+    if as_json:
+        for row in rows:
+            print_json(row)
+        return
+    for row in rows:
+        typer.secho(
+            f"{row['family']}  {row['sizes']}, {row['context']}, {row['input']}, thinking: {row['thinking']}", bold=True
+        )
+        for word, values in (("good at", row["strengths"]), ("limits", row["limits"]), ("best for", [row["best_use"]])):
+            if any(values):  # type: ignore[arg-type]
+                _wrapped(f"  {word:<9}", "; ".join(values))  # type: ignore[arg-type]
+
+
+def _wrapped(head: str, text: str) -> None:
+    import textwrap
+
+    width = max(60, console().width)
+    typer.echo(textwrap.fill(text, width=width, initial_indent=head, subsequent_indent=" " * len(head)))
+
+
+@app.command()
+def guide(
+    use: Annotated[
+        str | None, typer.Argument(help="basic, math, coding, vision, audio, enterprise, edge, agents, multilingual.")
+    ] = None,
+    machine: MachineOption = None,
+    commercial: Annotated[bool, typer.Option("--commercial", help="Only licences that allow commercial use.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Say which models to take for a use on a machine; without arguments it asks four questions."""
+    from qwen_router.cli.guide import USES, advice, asked
+
+    if use is None and not as_json and sys.stdin.isatty():
+        use, machine, commercial, fast = asked(machine)
+    else:
+        fast = False
+    if use is None:
+        raise InvalidRequest("no use is named and there is nobody to ask", fix=f"one of {', '.join(USES)}")
+    if use not in USES:
+        raise UnknownName.among(use, USES, kind="use")
+    found = advice(use, machine, commercial=commercial, fast=fast)
+    if as_json:
+        for line in found.lines:
+            print_json(line)
+    else:
+        typer.echo(found.text)
+    if not found.lines:
+        raise typer.Exit(3)
+
+
+@app.command()
+def add(
+    path: Annotated[Path, typer.Argument(help="A checkpoint's folder, its config.json, or a GGUF file.")],
+    name: Annotated[str | None, typer.Option(help="What to call it: organisation/model.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the row, write nothing.")] = False,
+) -> None:
+    """Add a model of your own to the catalog from its config.json or GGUF header; nothing is loaded."""
+    from qwen_router.catalog import Catalog
+    from qwen_router.catalog.checkpoint import row_of_folder, row_of_gguf, yaml_of
+    from qwen_router.folders import user_catalog_folder
+
+    known = Catalog.load().models
+    if path.suffix.lower() == ".gguf":
+        from qwen_router.engines.gguf_file import gguf_info
+
+        info = gguf_info(path)
+        own = name or (info.name or path.stem).replace(" ", "-")
+        row = row_of_gguf(info.metadata, parameters=info.parameters, template=info.chat_template, name=own, known=known)
+    else:
+        row = row_of_folder(path, name=name, known=known)
+    text = yaml_of(row)
+    if dry_run:
+        typer.echo(text.rstrip())
+        return
+    folder = user_catalog_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{row.id.replace('/', '--')}.yaml"
+    file.write_text(text, "utf-8")
+    typer.echo(f"{row.id}: written to {file}")
+    typer.echo(f"  {row.sources[-1]}")
+    typer.echo(f"  try: qwen-router fit {row.id}")
 
 
 def _params(count: int | None) -> str:
@@ -65,100 +279,6 @@ def _print_models(rows: tuple[Model, ...]) -> None:
         active = "" if m.active_params is None else _params(m.active_params)
         kind = m.thinking.behaviour if m.kind == "chat" else m.kind
         window = f"{m.context.native_tokens // 1024}K"
-        table.add_row(m.short_name, _params(m.total_params), active, window, kind, other, str(len(m.scores)))
+        size = "hosted" if m.hosted else _params(m.total_params)
+        table.add_row(m.short_name, size, active, window, kind, other, str(len(m.scores)))
     console().print(table)
-
-
-def _print_model(model: Model) -> None:
-    import yaml
-
-    data = model.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
-    typer.echo(yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100).rstrip())
-
-
-def hardware(
-    machine: MachineOption = None,
-    measure: Annotated[
-        bool, typer.Option("--measure", help="Measure memory bandwidth and compute (about a second).")
-    ] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Show this machine: devices, free and total memory, cores, and what limits them."""
-    from qwen_router.hardware.measure import with_measured
-
-    found = machine_for(machine)
-    if measure:
-        found = with_measured(found)
-    if as_json:
-        print_json(asdict(found))
-        return
-    typer.echo(f"{found.name}: {found.system}, {found.cores} cores")
-    for d in found.devices:
-        how = "measured" if d.measured else "estimated"
-        rates = [
-            f"{d.bandwidth_gib_s:.0f} GiB/s" if d.bandwidth_gib_s else "",
-            f"{d.compute_tflops:.2g} TFLOPS" if d.compute_tflops else "",
-        ]
-        known = ", ".join(rate for rate in rates if rate)
-        typer.echo(
-            f"  {d.id:<8} {d.name}: {d.memory_free_mib / 1024:.1f} of {d.memory_total_mib / 1024:.1f} GiB free"
-            + (f", {known} ({how})" if known else "")
-        )
-    for note in found.notes:
-        typer.echo(f"  note     {note}")
-
-
-def machine_for(name: str | None) -> Machine:
-    """This machine, or the preset or file of that name."""
-    from qwen_router.hardware import detect
-    from qwen_router.hardware.presets import machine
-
-    return detect() if name is None else machine(name)
-
-
-def fit(
-    model: Annotated[str, typer.Argument(help="A model of the catalog, or one of its names on an engine.")],
-    quant: Annotated[str, typer.Option("--quant", "-q", help="Quantisation: bf16, q8_0, q4_K_M.")] = "q4_K_M",
-    context: Annotated[int, typer.Option("--context", "-c", help="Tokens of context.")] = 8192,
-    engine: Annotated[str, typer.Option(help="Engine: llamacpp, ollama, transformers.")] = "llamacpp",
-    parallel: Annotated[int, typer.Option(help="Requests served at once.")] = 1,
-    kv_type: Annotated[str, typer.Option(help="Type of the KV cache: f16, q8_0.")] = "f16",
-    yarn: Annotated[
-        bool, typer.Option("--yarn", help="Allow contexts past the training length, where YaRN reaches them.")
-    ] = False,
-    machine: MachineOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Say whether a model fits, what it takes part by part, the longest context, and how fast it will be."""
-    from qwen_router.catalog import Catalog
-    from qwen_router.hardware import fit as fit_on
-
-    row = Catalog.load().get(model)
-    result = fit_on(row, quant, context, engine, machine_for(machine), parallel=parallel, kv_type=kv_type, yarn=yarn)
-    if as_json:
-        print_json(fit_line(result))
-    else:
-        _print_fit(row, fit_line(result))
-    if not result.fits:
-        raise typer.Exit(3)
-
-
-def fit_line(result: Any) -> dict[str, Any]:
-    """The fit as programs read it, MiB and tokens/s to one place."""
-    return {
-        key: round(value, 1) if isinstance(value, float) and key != "kv_mib_per_token" else value
-        for key, value in asdict(result).items()
-    }
-
-
-def _print_fit(model: Model, line: dict[str, Any]) -> None:
-    typer.echo(f"{model.id} {line.get('quant', '')}: {'fits' if line['fits'] else 'does not fit'}: {line.get('reason', '')}")
-    total = line["total_mib"] or 1.0
-    for part in ("weights", "kv", "state", "compute", "vision"):
-        mib = line[f"{part}_mib"]
-        if mib:
-            typer.echo(f"  {part:<8} {mib:>10,.1f} MiB  {'#' * max(1, round(40 * mib / total))}")
-    typer.echo(f"  {'total':<8} {total:>10,.1f} MiB")
-    typer.echo(f"  longest context that fits: {line['max_context_tokens']:,} tokens")
-    if line["decode_tps"]:
-        typer.echo(f"  predicted: {line['decode_tps']:,} tokens/s, prompt {line['prefill_tps']:,} tokens/s")

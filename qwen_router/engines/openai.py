@@ -167,6 +167,26 @@ class OpenAIEngine:
         self._dialect = next((_DIALECTS[owner] for owner in sorted(owners) if owner in _DIALECTS), "generic")
         return data
 
+    def cache_note(self) -> str | None:
+        """What the server says of its cache and slots, in a sentence for people; None where it says nothing."""
+        import httpx
+
+        from qwen_router.engines.held import cache_of_metrics, slots_of_props
+
+        dialect = self._known_dialect()
+        if dialect not in ("vllm", "llamacpp"):
+            return None
+        root = self._base.removesuffix("/v1")
+        try:
+            response = self._clients.get().get(f"{root}/{'metrics' if dialect == 'vllm' else 'props'}")
+            if response.status_code != 200:
+                return None
+            if dialect == "vllm":
+                return cache_of_metrics(response.text)
+            return slots_of_props(json_object(response.content, self._peer))
+        except (httpx.HTTPError, EngineError):
+            return None
+
     def _known_dialect(self) -> Dialect:
         """Asked once; a server that lists no models, or is slow to, is spoken to plainly."""
         if self._dialect is None:

@@ -8,29 +8,33 @@ Values only: nothing here talks to an engine. `detect()` reads this computer, `m
 
 from __future__ import annotations
 
+from qwen_router.hardware.calibration import Calibration
 from qwen_router.hardware.detect import detect
 from qwen_router.hardware.fit import Fit, fit
 from qwen_router.hardware.machine import Device, Machine, ServedBuild
-from qwen_router.hardware.memory import MemoryLine, MemoryNeed, max_context_tokens, memory, memory_line
-from qwen_router.hardware.placement import Placement, place
+from qwen_router.hardware.memory import MemoryLine, MemoryNeed, memory, memory_line
+from qwen_router.hardware.placement import Placement, Share, longest_context, place
 from qwen_router.hardware.presets import machine as machine_named
 from qwen_router.hardware.presets import preset_names
-from qwen_router.hardware.speed import PlacedSpeed, SpeedEstimate, placed_speed, predict_speed
+from qwen_router.hardware.speed import MeasuredSpeed, PlacedSpeed, PredictedSpeed, placed_speed, predict_speed
 
 __all__ = [
+    "Calibration",
     "Device",
     "Fit",
     "Machine",
+    "MeasuredSpeed",
     "MemoryLine",
     "MemoryNeed",
     "PlacedSpeed",
     "Placement",
+    "PredictedSpeed",
     "ServedBuild",
-    "SpeedEstimate",
+    "Share",
     "detect",
     "fit",
+    "longest_context",
     "machine_named",
-    "max_context_tokens",
     "memory",
     "memory_line",
     "place",

@@ -12,15 +12,19 @@ from dataclasses import dataclass
 
 from qwen_router.catalog.types import Model
 from qwen_router.errors import InvalidRequest
+from qwen_router.hardware.calibration import Calibration
 from qwen_router.hardware.machine import Machine
 from qwen_router.hardware.memory import context_limit, memory, memory_line
-from qwen_router.hardware.placement import capacity_mib, place
+from qwen_router.hardware.placement import longest_context, place
 from qwen_router.hardware.speed import predict_speed
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """What `qwen-router fit` prints. Speeds are None when the build fits nowhere; `estimated` names inexact parts."""
+    """What `qwen-router fit` prints. Speeds are None when the build fits nowhere; `estimated` names inexact parts.
+
+    `speed_basis` says what a speed rests on. `accelerator_layers` is how many of the layers lie on accelerators.
+    """
 
     model: str
     quant: str
@@ -34,6 +38,9 @@ class Fit:
     state_mib: float
     compute_mib: float
     vision_mib: float
+    audio_mib: float
+    mtp_mib: float
+    overhead_mib: float
     total_mib: float
     kv_mib_per_token: float
     estimated: tuple[str, ...]
@@ -43,7 +50,10 @@ class Fit:
     prefill_tps: float | None
     load_s: float | None
     speed_source: str | None
+    speed_basis: str | None
     device: str | None
+    layers: int
+    accelerator_layers: int
     reason: str
 
 
@@ -71,30 +81,42 @@ def fit(
     kv_type: str = "f16",
     *,
     vision: bool | None = None,
+    mtp: bool = False,
     yarn: bool = False,
+    calibration: Calibration | None = None,
 ) -> Fit:
     """Judge one build on one machine. Not fitting is an answer; a wrong question raises."""
     check_context(model, context_tokens, yarn=yarn)
     need = memory(
-        model, quant=quant, context_tokens=context_tokens, engine=engine, parallel=parallel, kv_type=kv_type, vision=vision
+        model,
+        quant=quant,
+        context_tokens=context_tokens,
+        engine=engine,
+        parallel=parallel,
+        kv_type=kv_type,
+        vision=vision,
+        mtp=mtp,
     )
-    placement = place(need.total_mib, machine)
-    line = memory_line(model, quant=quant, engine=engine, kv_type=kv_type, parallel=parallel, vision=vision)
-    longest = min(line.longest_context(capacity_mib(machine)), context_limit(model, yarn=yarn))
+    line = memory_line(model, quant=quant, engine=engine, kv_type=kv_type, parallel=parallel, vision=vision, mtp=mtp)
+    placement = place(line, context_tokens, machine)
+    longest = longest_context(line, machine, limit_tokens=context_limit(model, yarn=yarn))
     speed = None
     if placement.fits:
         speed = predict_speed(
             model,
-            quant=quant,
-            machine=machine,
-            device=placement.devices[0],
+            line,
+            placement,
+            machine,
             context_tokens=context_tokens,
+            calibration=calibration,
             engine=engine,
-            kv_type=need.kv_type,
+            quant=need.quant,
+            parallel=parallel,
         )
     reason = placement.reason
     if not placement.fits and longest > 0:
         reason += f"; {longest} tokens of context would fit"
+    basis = None if speed is None else f"{speed.replies} replies" if speed.source == "measured" else speed.basis
     return Fit(
         model=model.id,
         quant=need.quant,
@@ -108,6 +130,9 @@ def fit(
         state_mib=need.state_mib,
         compute_mib=need.compute_mib,
         vision_mib=need.vision_mib,
+        audio_mib=need.audio_mib,
+        mtp_mib=need.mtp_mib,
+        overhead_mib=need.overhead_mib,
         total_mib=need.total_mib,
         kv_mib_per_token=need.kv_mib_per_token,
         estimated=need.estimated,
@@ -117,6 +142,9 @@ def fit(
         prefill_tps=speed.prefill_tps if speed else None,
         load_s=speed.load_s if speed else None,
         speed_source=speed.source if speed else None,
+        speed_basis=basis,
         device=placement.device_ids or None,
+        layers=line.layers,
+        accelerator_layers=placement.accelerator_layers,
         reason=reason,
     )

@@ -9,42 +9,30 @@ torch), prompt caches that a server keeps beside its slots, and fragmentation.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from qwen_router.catalog.quants import ENGINE_QUANTS, Quant
+from qwen_router.catalog.quants import quant as quant_named
 from qwen_router.catalog.types import Architecture, Model
 from qwen_router.errors import CatalogError, InvalidRequest, UnknownName
-from qwen_router.hardware.quants import (
-    QUANTISATIONS,
-    MixTraits,
-    Quantisation,
-    kv_type_bytes,
-    layer_rule,
-    quantisation,
-    row_bytes,
-    tensor_type,
-)
-from qwen_router.hardware.tensors import Tensor, is_linear_layer, layer_tensors, linear_sizes, outer_tensors, text_params
+from qwen_router.hardware.layers import WeightBytes, weight_bytes
+from qwen_router.hardware.quants import kv_type_bytes
+from qwen_router.hardware.tensors import is_linear_layer, linear_sizes, text_params
 
 MIB = 1024 * 1024
 GGML_ENGINES = ("llamacpp", "ollama")
-PLAIN_QUANTS = ("f32", "bf16", "f16")
-ENGINE_QUANTS: dict[str, tuple[str, ...]] = {
-    "llamacpp": tuple(QUANTISATIONS),
-    "ollama": tuple(QUANTISATIONS),
-    "transformers": PLAIN_QUANTS,
-    "openai": tuple(QUANTISATIONS),
-    "onnx": PLAIN_QUANTS,
-    "fake": tuple(QUANTISATIONS),
-}
-"""What each engine can run. A server behind `openai` is counted as llama.cpp where the name is a GGUF mix, else as plain
-tensors: what it would take here, not what it takes there."""
-
 _CONTEXT_PAD_TOKENS = 256
 """llama.cpp rounds the context of each slot up to 256 (src/llama-context.cpp, `GGML_PAD(cparams.n_ctx, 256)`)."""
 _UBATCH_TOKENS = 512
 """`n_ubatch`, llama.cpp's default for the tokens computed at once (include/llama.h)."""
-_DTYPE_BYTES = {"f32": 4, "bf16": 2, "f16": 2}
+OVERHEAD_MIB = {"llamacpp": 25.0, "ollama": 100.0, "transformers": 400.0}
+"""What the engine's process takes before it loads anything, in main memory: llama.cpp in process and torch were measured
+(docs/hardware.md), Ollama's runner is an assumption. On a discrete accelerator its context is in the reserve of
+`placement.py`."""
+CUTTING_ENGINES = ("llamacpp", "ollama", "transformers", "fake")
+"""Engines that can spread one model's layers over devices and main memory by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +50,9 @@ class MemoryNeed:
     state_mib: float
     compute_mib: float
     vision_mib: float
+    audio_mib: float
+    mtp_mib: float
+    overhead_mib: float
     total_mib: float
     kv_mib_per_token: float
     estimated: tuple[str, ...]
@@ -69,20 +60,56 @@ class MemoryNeed:
 
 @dataclass(frozen=True, slots=True)
 class MemoryLine:
-    """Memory as a line over the context: `total_mib(n) == fixed_mib + per_token_mib * padded(n)`, for one build.
+    """One build's memory at any context: `total_mib(n) == fixed_mib + per_token_mib * padded(n)`, and where it may lie.
 
     `kv_mib_per_token` and `compute_mib_per_token` are the two shares of the slope, for all `parallel` slots together.
+    `layer_fixed_mib` (weights and state) and `layer_per_token_mib` (keys and values) have an entry a layer. The engine's own
+    process, `overhead_mib`, is not in the total: it is there before any model is.
     """
 
-    fixed_mib: float
-    per_token_mib: float
-    weights_mib: float
+    weights: WeightBytes
+    layer_fixed_mib: tuple[float, ...]
+    layer_per_token_mib: tuple[float, ...]
     state_mib: float
     vision_mib: float
+    audio_mib: float
+    mtp_mib: float
     compute_fixed_mib: float
-    kv_mib_per_token: float
     compute_mib_per_token: float
+    overhead_mib: float
     pad_tokens: int
+    embedding_on_host: bool
+    can_be_cut: bool
+
+    @property
+    def layers(self) -> int:
+        return len(self.layer_fixed_mib)
+
+    @property
+    def weights_mib(self) -> float:
+        return self.weights.total / MIB
+
+    @property
+    def tower_mib(self) -> float:
+        """What goes with the last layers besides them: vision and audio towers, multi-token prediction."""
+        return self.vision_mib + self.audio_mib + self.mtp_mib
+
+    @property
+    def output_mib(self) -> float:
+        """The output matrix where the last layers are: a copy of the embedding table when both are one."""
+        return self.weights.outside_read / MIB
+
+    @property
+    def kv_mib_per_token(self) -> float:
+        return sum(self.layer_per_token_mib)
+
+    @property
+    def fixed_mib(self) -> float:
+        return self.weights_mib + self.state_mib + self.tower_mib + self.compute_fixed_mib
+
+    @property
+    def per_token_mib(self) -> float:
+        return self.kv_mib_per_token + self.compute_mib_per_token
 
     def padded(self, context_tokens: int) -> int:
         return -(-context_tokens // self.pad_tokens) * self.pad_tokens
@@ -90,10 +117,20 @@ class MemoryLine:
     def total_mib(self, context_tokens: int) -> float:
         return self.fixed_mib + self.per_token_mib * self.padded(context_tokens)
 
-    def longest_context(self, free_mib: float) -> int:
-        """The most tokens a slot that fit into `free_mib`; 0 when not even the weights do."""
-        tokens = int((free_mib - self.fixed_mib) / self.per_token_mib) if free_mib > self.fixed_mib else 0
-        return tokens // self.pad_tokens * self.pad_tokens
+    def compute_mib(self, context_tokens: int) -> float:
+        return self.compute_fixed_mib + self.compute_mib_per_token * self.padded(context_tokens)
+
+    def layer_mib(self, context_tokens: int) -> list[float]:
+        """What each layer takes at this context."""
+        tokens = self.padded(context_tokens)
+        slopes = zip(self.layer_fixed_mib, self.layer_per_token_mib, strict=True)
+        return [fixed + per_token * tokens for fixed, per_token in slopes]
+
+    def host_mib(self, context_tokens: int, *, layers: Sequence[float]) -> float:
+        """What stays in main memory beside accelerators: these layers with a compute buffer, the embedding table, the
+        process itself."""
+        held = sum(layers) + self.compute_mib(context_tokens) if layers else 0.0
+        return held + self.weights.embedding / MIB + self.overhead_mib
 
 
 def architecture(model: Model) -> Architecture:
@@ -109,54 +146,29 @@ def architecture(model: Model) -> Architecture:
     return arch
 
 
-def stores_gguf(engine: str, quant: Quantisation) -> bool:
-    """Whether this engine keeps the weights as ggml tensors; engines whose inside is unknown do when the mix is GGUF's."""
-    return engine in GGML_ENGINES or quant.name not in PLAIN_QUANTS
+def stores_gguf(engine: str, quant: Quant) -> bool:
+    """Whether this engine keeps the weights as ggml tensors; engines whose inside is unknown do when the mix is GGUF's: what
+    the build would take here, not what it takes there."""
+    return engine in GGML_ENGINES or quant.kind == "gguf"
 
 
-def engine_quant(engine: str, quant: str) -> Quantisation:
+def cache_type(quant: Quant, engine: str, kv_type: str) -> str:
+    """The type of keys and values: as asked in llama.cpp; elsewhere that of the activations, which quantised weights leave
+    at 16 bits."""
+    if stores_gguf(engine, quant):
+        return kv_type
+    return quant.name if quant.kind == "plain" else "bf16"
+
+
+def engine_quant(engine: str, quant: str) -> Quant:
     """Check that this engine can run this quantisation, and return it."""
     supported = ENGINE_QUANTS.get(engine)
     if supported is None:
         raise UnknownName.among(engine, ENGINE_QUANTS, kind="engine")
-    found = quantisation(quant)
+    found = quant_named(quant)
     if found.name not in supported:
         raise InvalidRequest(f"engine {engine!r} cannot run quantisation {quant!r}", fix=f"one of {', '.join(supported)}")
     return found
-
-
-@lru_cache(maxsize=4096)
-def _text_bytes(arch: Architecture, quant: Quantisation, gguf: bool) -> tuple[float, float]:
-    """Bytes of the text decoder's weights, and bytes of them that one token reads.
-
-    Layers that the mix treats alike are counted once and multiplied.
-    """
-    traits = MixTraits(
-        layers=arch.layers,
-        tied=bool(arch.tied_embeddings),
-        heads_per_kv=arch.heads // arch.kv_heads,
-        is_70b=arch.layers == 80 and arch.experts is None and not arch.qk_norm,  # LLM_TYPE_70B in src/models/qwen2.cpp
-    )
-    alike: dict[tuple[bool, ...], tuple[float, float]] = {}
-
-    def count(found: tuple[Tensor, ...]) -> tuple[float, float]:
-        sizes = [_gguf_bytes(t, quant, traits) if gguf else t.params * _DTYPE_BYTES[quant.name] for t in found]
-        return sum(sizes), sum(size * t.read_share for size, t in zip(sizes, found, strict=True))
-
-    total, read = count(outer_tensors(arch))
-    for layer in range(arch.layers):
-        rule = (is_linear_layer(arch, layer), *layer_rule(quant, layer, arch.layers))
-        if rule not in alike:
-            alike[rule] = count(layer_tensors(arch, layer))
-        total, read = total + alike[rule][0], read + alike[rule][1]
-    return total, read
-
-
-def _gguf_bytes(tensor: Tensor, quant: Quantisation, traits: MixTraits) -> int:
-    columns = tensor.shape[0]
-    layer = tensor.layer or 0
-    block_type = tensor_type(tensor.name, columns, len(tensor.shape), quant=quant, layer=layer, traits=traits)
-    return row_bytes(block_type, columns) * (tensor.params // columns)
 
 
 def weights_mib(model: Model, *, quant: str, engine: str = "llamacpp") -> float:
@@ -165,13 +177,13 @@ def weights_mib(model: Model, *, quant: str, engine: str = "llamacpp") -> float:
     Multi-token-prediction heads are not counted: no engine loads them unless speculative decoding is asked for.
     """
     found = engine_quant(engine, quant)
-    return _text_bytes(architecture(model), found, stores_gguf(engine, found))[0] / MIB
+    return weight_bytes(architecture(model), found.name, stores_gguf(engine, found)).total / MIB
 
 
 def read_mib_per_token(model: Model, *, quant: str, engine: str = "llamacpp") -> float:
     """Weights that one decoded token reads: active experts only, and one row of an untied embedding table."""
     found = engine_quant(engine, quant)
-    return _text_bytes(architecture(model), found, stores_gguf(engine, found))[1] / MIB
+    return weight_bytes(architecture(model), found.name, stores_gguf(engine, found)).read / MIB
 
 
 @lru_cache(maxsize=512)
@@ -179,14 +191,18 @@ def full_attention_layers(arch: Architecture) -> int:
     return sum(not is_linear_layer(arch, layer) for layer in range(arch.layers))
 
 
-def kv_mib_per_token(model: Model, *, kv_type: str = "f16") -> float:
-    """Keys and values of one token in one slot: 2 x full-attention layers x kv_heads x head_dim x bytes.
+def layer_kv_mib(arch: Architecture, *, kv_type: str) -> float:
+    """Keys and values of one token in one slot in one layer with full attention: 2 x kv_heads x head_dim x bytes.
 
     Linear-attention layers keep none (`llama_kv_cache`, src/llama-kv-cache.cpp: K and V of n_embd_gqa values a cell).
     """
+    return 2 * kv_type_bytes(kv_type, arch.kv_heads * arch.head_dim) / MIB
+
+
+def kv_mib_per_token(model: Model, *, kv_type: str = "f16") -> float:
+    """Keys and values of one token in one slot, over all layers."""
     arch = architecture(model)
-    row = kv_type_bytes(kv_type, arch.kv_heads * arch.head_dim)
-    return 2 * full_attention_layers(arch) * row / MIB
+    return full_attention_layers(arch) * layer_kv_mib(arch, kv_type=kv_type)
 
 
 def state_mib(model: Model, *, gguf: bool = True, parallel: int = 1) -> float:
@@ -213,7 +229,23 @@ def vision_params(model: Model) -> int:
         return arch.vision_params
     if "image" not in model.modalities or model.total_params is None:
         return 0
-    return max(0, model.total_params - text_params(arch) - (arch.mtp_params or 0))
+    return max(0, model.total_params - text_params(arch) - audio_params(model) - (arch.mtp_params or 0))
+
+
+def audio_params(model: Model) -> int:
+    """Parameters that hear and speak: the audio tower, and Omni's talker with its vocoder."""
+    arch = architecture(model)
+    return (arch.audio_params or 0) + (arch.speech_params or 0)
+
+
+def tower_params(model: Model) -> int:
+    """Parameters of everything beside the text decoder that an engine loads with it."""
+    return vision_params(model) + audio_params(model)
+
+
+def _mtp_bytes(arch: Architecture, weights: WeightBytes) -> float:
+    """The multi-token-prediction head at the bytes that a parameter of this build takes on average. An estimate."""
+    return (arch.mtp_params or 0) * weights.total / text_params(arch)
 
 
 def _compute_bytes(arch: Architecture, *, gguf: bool, all_logits: bool, parallel: int) -> tuple[float, float]:
@@ -223,13 +255,22 @@ def _compute_bytes(arch: Architecture, *, gguf: bool, all_logits: bool, parallel
     the attention mask in f16 (flash attention on, its default). Fitted to the buffers that llama.cpp reported on a CPU for
     24 made-up shapes and the real ones of docs/hardware.md; other back ends differ by tens of MiB. `all_logits`: logits for
     the whole micro-batch, which older llama.cpp and so Ollama's runner reserve (312.75 MiB of them in the log of
-    ikawrakow/ik_llama.cpp pull 370). transformers: the widest layer over a whole prompt in 16 bits, one token's logits.
+    ikawrakow/ik_llama.cpp pull 370). transformers: the widest layer over the whole prompt (`_prompt_row`)
+    at 4 bytes a value, one token's logits; fitted to the growth of resident memory in 24 runs of six shapes on a CPU.
     """
     if gguf:
         logits = 4 * arch.vocab * max(parallel, _UBATCH_TOKENS if all_logits else 1)
         return 4 * _UBATCH_TOKENS * _widest_row(arch) + _state_copies(arch, parallel) + logits, 2.0 * _UBATCH_TOKENS
-    width = arch.ffn or (arch.moe_ffn or 0) * (arch.experts_active or 1)
-    return 6.0 * arch.vocab * parallel, 2.0 * (4 * arch.hidden + 3 * width) * parallel
+    return 6.0 * arch.vocab * parallel, 4.0 * _prompt_row(arch) * parallel
+
+
+def _prompt_row(arch: Architecture) -> int:
+    """Values that one token of a prompt keeps alive in transformers at the widest point of a layer: its hidden states with
+    the feed-forward part (a copy an active expert), or the copies of the chunked delta rule."""
+    active = arch.experts_active or 1
+    feed_forward = 3 * ((arch.ffn or 0) or active * (arch.moe_ffn or 0)) + (active * arch.hidden if arch.experts else 0)
+    delta = 9 * linear_sizes(arch.hybrid)[2] if arch.hybrid is not None else 0
+    return 4 * arch.hidden + max(feed_forward, delta)
 
 
 def _widest_row(arch: Architecture) -> int:
@@ -261,33 +302,43 @@ def memory_line(
     kv_type: str = "f16",
     parallel: int = 1,
     vision: bool | None = None,
+    mtp: bool = False,
 ) -> MemoryLine:
     """Everything but the context: the line that `memory` reads one point of, for callers that judge many contexts.
 
-    `parallel` slots get the same context each. `vision=None` counts a vision tower where the engine loads it by itself
-    (transformers, Ollama); llama.cpp loads one only when it is given a projector file.
+    `parallel` slots get the same context each. `vision=None` counts towers where the engine loads them by itself
+    (transformers, Ollama); llama.cpp loads one only when it is given a projector file. `mtp` counts the head for
+    multi-token prediction, which engines load when speculative decoding is asked for.
     """
     if parallel < 1:
         raise InvalidRequest(f"parallel must be at least 1, not {parallel}", fix="--parallel 1")
     found = engine_quant(engine, quant)
     arch = architecture(model)
-    weights = weights_mib(model, quant=quant, engine=engine)
     gguf = stores_gguf(engine, found)
-    kv = kv_mib_per_token(model, kv_type=kv_type if gguf else found.name) * parallel
+    weights = weight_bytes(arch, found.name, gguf)
+    layer_kv = layer_kv_mib(arch, kv_type=cache_type(found, engine, kv_type)) * parallel
     state = state_mib(model, gguf=gguf, parallel=parallel)
+    linear = [is_linear_layer(arch, layer) for layer in range(arch.layers)]
+    layer_state = state / sum(linear) if any(linear) else 0.0
     compute_fixed, compute_token = _compute_bytes(arch, gguf=gguf, all_logits=engine == "ollama", parallel=parallel)
-    with_vision = engine != "llamacpp" if vision is None else vision
-    tower = vision_params(model) * (_DTYPE_BYTES.get(found.name, 2)) / MIB if with_vision else 0.0
+    with_towers = engine != "llamacpp" if vision is None else vision
+    tower_bytes = (4 if found.name == "f32" else 2) if with_towers else 0
     return MemoryLine(
-        fixed_mib=weights + state + tower + compute_fixed / MIB,
-        per_token_mib=kv + compute_token / MIB,
-        weights_mib=weights,
+        weights=weights,
+        layer_fixed_mib=tuple(
+            n / MIB + layer_state * is_linear for n, is_linear in zip(weights.layers, linear, strict=True)
+        ),
+        layer_per_token_mib=tuple(0.0 if is_linear else layer_kv for is_linear in linear),
         state_mib=state,
-        vision_mib=tower,
+        vision_mib=vision_params(model) * tower_bytes / MIB,
+        audio_mib=audio_params(model) * tower_bytes / MIB,
+        mtp_mib=_mtp_bytes(arch, weights) / MIB if mtp else 0.0,
         compute_fixed_mib=compute_fixed / MIB,
-        kv_mib_per_token=kv,
         compute_mib_per_token=compute_token / MIB,
+        overhead_mib=OVERHEAD_MIB.get(engine, 0.0),
         pad_tokens=_CONTEXT_PAD_TOKENS if gguf else 1,
+        embedding_on_host=gguf,
+        can_be_cut=engine in CUTTING_ENGINES,
     )
 
 
@@ -300,6 +351,7 @@ def memory(
     parallel: int = 1,
     kv_type: str = "f16",
     vision: bool | None = None,
+    mtp: bool = False,
 ) -> MemoryNeed:
     """What this build takes with `parallel` slots of `context_tokens` each.
 
@@ -308,42 +360,29 @@ def memory(
     """
     if context_tokens < 1:
         raise InvalidRequest(f"context must be at least 1 token, not {context_tokens}", fix="--context 8192")
-    line = memory_line(model, quant=quant, engine=engine, kv_type=kv_type, parallel=parallel, vision=vision)
+    line = memory_line(model, quant=quant, engine=engine, kv_type=kv_type, parallel=parallel, vision=vision, mtp=mtp)
     tokens = line.padded(context_tokens)
     found = engine_quant(engine, quant)
-    estimated = ("compute", "vision") if line.vision_mib else ("compute",)
+    estimates = {"compute": 1.0, "vision": line.vision_mib, "audio": line.audio_mib, "mtp": line.mtp_mib}
     return MemoryNeed(
         model_id=model.id,
         quant=found.name,
         engine=engine,
         context_tokens=context_tokens,
         parallel=parallel,
-        kv_type=kv_type if stores_gguf(engine, found) else found.name,
+        kv_type=cache_type(found, engine, kv_type),
         weights_mib=line.weights_mib,
         kv_mib=line.kv_mib_per_token * tokens,
         state_mib=line.state_mib,
-        compute_mib=line.compute_fixed_mib + line.compute_mib_per_token * tokens,
+        compute_mib=line.compute_mib(context_tokens),
         vision_mib=line.vision_mib,
+        audio_mib=line.audio_mib,
+        mtp_mib=line.mtp_mib,
+        overhead_mib=line.overhead_mib,
         total_mib=line.total_mib(context_tokens),
         kv_mib_per_token=line.kv_mib_per_token / parallel,
-        estimated=estimated,
+        estimated=tuple(part for part, mib in estimates.items() if mib),
     )
-
-
-def max_context_tokens(
-    model: Model,
-    *,
-    quant: str,
-    engine: str,
-    free_mib: float,
-    parallel: int = 1,
-    kv_type: str = "f16",
-    vision: bool | None = None,
-    yarn: bool = False,
-) -> int:
-    """The longest context that fits, never past what the model was trained for (or YaRN reaches); 0 when none does."""
-    line = memory_line(model, quant=quant, engine=engine, kv_type=kv_type, parallel=parallel, vision=vision)
-    return min(line.longest_context(free_mib), context_limit(model, yarn=yarn))
 
 
 def context_limit(model: Model, *, yarn: bool = False) -> int:
