@@ -30,6 +30,8 @@ _ROLES: dict[str, Role] = {
     "function": "tool",
 }
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max", "ultra")
+MAX_NAME_CHARS, MAX_NAMES = 256, 64
+"""Longer names of users, groups and tags are cut, more of them left out: they are labels, not content."""
 MAX_TEXT_CHARS = 64 * 1024 * 1024
 """Above this a request is refused: no Qwen context holds it, and nothing should spend a minute to find that out."""
 
@@ -82,13 +84,20 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One user turn: the messages so far, tools, response format, session and wishes."""
+    """One user turn: the messages so far, tools, response format, session and wishes.
+
+    `user`, `groups`, `tags` and `commercial_use` are what the caller says of itself; policies may ask for them.
+    """
 
     messages: tuple[Message, ...]
     tools: tuple[ToolSpec, ...] = ()
     tool_choice: str | None = None
     response_format: Mapping[str, Any] | None = None
     session: str | None = None
+    user: str | None = None
+    groups: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    commercial_use: bool | None = None
     wishes: Wishes = field(default_factory=Wishes)
 
     @classmethod
@@ -139,7 +148,11 @@ class Request:
             tools=tuple(_tool(tool, index=i) for i, tool in enumerate(_list(body.get("tools"), where="tools"))),
             tool_choice=_tool_choice(body.get("tool_choice")),
             response_format=_response_format(body),
-            session=_session(body),
+            session=_said(body, "session"),
+            user=_said(body, "user"),
+            groups=_said_list(body, "groups"),
+            tags=_said_list(body, "tags"),
+            commercial_use=commercial if isinstance(commercial := _metadata(body).get("commercial_use"), bool) else None,
             wishes=_wishes(body),
         )
 
@@ -324,10 +337,23 @@ def _response_format(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return asked
 
 
-def _session(body: Mapping[str, Any]) -> str | None:
+def _metadata(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """OpenAI's `metadata`, whose values it keeps as strings, and what Anthropic puts there (`user_id`)."""
     metadata = body.get("metadata")
-    session = body.get("session") or (metadata.get("session") if isinstance(metadata, Mapping) else None)
-    return str(session) if session else None
+    return metadata if isinstance(metadata, Mapping) else {}
+
+
+def _said(body: Mapping[str, Any], key: str) -> str | None:
+    metadata = _metadata(body)
+    value = body.get(key) or metadata.get(key) or metadata.get(f"{key}_id")
+    return str(value)[:MAX_NAME_CHARS] if isinstance(value, str | int) and value != "" else None
+
+
+def _said_list(body: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    """A list of names, or one string with commas between them."""
+    value = _metadata(body).get(key)
+    names = value.split(",") if isinstance(value, str) else value if isinstance(value, list | tuple) else ()
+    return tuple(str(name).strip()[:MAX_NAME_CHARS] for name in names if str(name).strip())[:MAX_NAMES]
 
 
 def _number(body: Mapping[str, Any], *keys: str) -> float | None:

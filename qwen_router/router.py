@@ -29,10 +29,12 @@ from qwen_router.decide import (
     served_builds,
 )
 from qwen_router.demo import DEMO_NOTICE
-from qwen_router.engines.base import Call, Engine, Event, ThinkingPlan
+from qwen_router.engines.base import Call, Done, Engine, Event, ThinkingPlan
+from qwen_router.engines.timing import predicted_of, ratios
 from qwen_router.errors import EngineError, NoModelFits, RouterError, UnknownName
-from qwen_router.hardware import Machine, ServedBuild, detect
+from qwen_router.hardware import Calibration, Machine, ServedBuild, detect
 from qwen_router.hardware.presets import machine as machine_named
+from qwen_router.hardware.speed import LOCAL_ENGINES
 from qwen_router.policy import Policy
 from qwen_router.profile import inspect
 from qwen_router.profile.types import Profile
@@ -66,7 +68,7 @@ class Router:
         self.settings = settings or Settings.from_environment()
         self.policy = self._policy(policy or self.settings.policy)
         self.catalog = catalog or Catalog.load()
-        self.machine = machine_named(machine) if isinstance(machine, str) else machine or detect()
+        self.machine = machine_named(machine) if isinstance(machine, str) else machine or _this_machine()
         self.candidates = tuple(candidates)
         self.unreachable: tuple[RouterError, ...] = ()
         self._engines = None if engines is None else tuple(engines)
@@ -75,6 +77,8 @@ class Router:
         self._served_at = float("-inf")
         self._refresh: threading.Thread | None = None
         self._tables: dict[tuple[Scope, Policy], CandidateTable] = {}
+        self._calibration: Calibration | None = None
+        self._calibrated = 0
 
     # ── decide ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -211,10 +215,42 @@ class Router:
         policy = self._policy(policy)
         scope = scope or self.scope()
         with self._lock:
+            if self.calibration.version != self._calibrated:  # replies showed that something is faster or slower
+                self._tables.clear()
+                self._calibrated = self.calibration.version
             key = (scope, policy)
             if key not in self._tables:
-                self._tables[key] = candidate_table(self.builds(scope), self.machine, policy)
+                self._tables[key] = candidate_table(self.builds(scope), self.machine, policy, calibration=self.calibration)
             return self._tables[key]
+
+    @property
+    def calibration(self) -> Calibration:
+        """What replies taught about speed on this machine."""
+        with self._lock:
+            if self._calibration is None:
+                self._calibration = Calibration.of(self.machine)
+            return self._calibration
+
+    def learn(self, candidate: Candidate, done: Done) -> None:
+        """Hold one reply's timings against what was predicted for it without calibration.
+
+        The demonstration model is left out: it is so small that waiting, not reading, makes its speed.
+        """
+        build = candidate.build
+        if build.engine not in LOCAL_ENGINES or build.model.demo:
+            return
+        speed = predicted_of(build, self.machine, done.usage)
+        if speed is None:
+            return
+        decode_ratio, prefill_ratio = ratios(speed, done.usage, done.timings)
+        if decode_ratio is not None or prefill_ratio is not None:
+            self.calibration.observe(
+                engine=build.engine,
+                model_id=build.model.id,
+                quant=build.quant,
+                decode_ratio=decode_ratio,
+                prefill_ratio=prefill_ratio,
+            )
 
     def engine_of(self, build: Build) -> Engine:
         for engine in self.engines:
@@ -246,6 +282,12 @@ class Router:
             return
         known = [*served, *(name for m in self.catalog.models for name in (m.short_name, *m.ollama_tags))]
         raise UnknownName.among(name, known, kind="model", listing="`qwen-router models` lists them")
+
+
+def _this_machine() -> Machine:
+    """This computer, with what was measured of it."""
+    found = detect()
+    return Calibration.of(found).applied(found)
 
 
 def call_for(request: Request, decision: Decision, candidate: Candidate, *, timeout_s: float) -> Call:
@@ -345,6 +387,8 @@ class ReplyStream:
     def _note(self, event: Event) -> None:
         self._builder.add(event)
         self._started = True
+        if isinstance(event, Done):
+            self._router.learn(self.served_by, event)
 
     _started = False
 

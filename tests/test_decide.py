@@ -127,7 +127,7 @@ def test_a_doubt_uses_the_narrower_slack_and_so_a_better_model() -> None:
         ),
         pytest.param(
             (build(SMALL),),
-            {"policy": "name: x\nrules: [{name: r, then: {never_models: ['made-up/*']}}]"},
+            {"policy": "name: x\nrules: [{name: r, then: {forbid: {models: ['made-up/*']}}}]"},
             "rule",
             id="rule",
         ),
@@ -224,7 +224,7 @@ def test_fallbacks_are_other_models_in_order_and_as_many_as_the_policy_says() ->
 
 
 def test_a_rule_applies_only_when_its_conditions_hold_and_is_named_in_the_reason() -> None:
-    then = "{only_models: [small], thinking: off}"
+    then = "{require: {models: [small]}, thinking: off}"
     policy = f"name: x\nrules:\n  - name: maths to small\n    when: {{domains: [math]}}\n    then: {then}\n"
     maths = decided(policy=policy)
     assert maths.chosen is not None and maths.chosen.build.model.id == "made-up/small" and not maths.chosen.thinking

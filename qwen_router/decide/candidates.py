@@ -21,10 +21,11 @@ from qwen_router.catalog import Catalog, Context, Model, Thinking
 from qwen_router.catalog.quants import quant, quant_of_tag
 from qwen_router.decide.ability import AbilityTable
 from qwen_router.errors import CatalogError
+from qwen_router.hardware.calibration import Calibration
 from qwen_router.hardware.machine import EngineName, Machine, ServedBuild
 from qwen_router.hardware.memory import memory_line
 from qwen_router.hardware.speed import placed_speed
-from qwen_router.policy import Policy
+from qwen_router.policy import Builds, Policy
 from qwen_router.request import MODALITIES
 
 Floats = npt.NDArray[np.float64]
@@ -63,7 +64,8 @@ class CandidateTable:
     the speeds are 0; where nothing is known of it
     (`known`), they are not numbers. `ability` (budget without end) and `ability_floor` (no thought) are means in
     logits [n, domain], `ability_sd` and `scored` likewise;
-    `vision_*` are [n].
+    `vision_*` are [n]. `rule_refuses` and `rule_bonus` are [rule, b]; `input_usd` and `output_usd` are the prices of a
+    token, 0 for a build on this computer and not a number where an endpoint elsewhere has none.
     """
 
     machine: Machine
@@ -85,7 +87,11 @@ class CandidateTable:
     commercial: Bools
     known: Bools
     max_answer_tokens: Ints
+    remote: Bools
     rule_refuses: Bools
+    rule_bonus: Floats
+    input_usd: Floats
+    output_usd: Floats
     tie_rank: Ints
     build_of: Ints
     scored: Bools
@@ -115,7 +121,7 @@ def advised_builds(catalog: Catalog, policy: Policy) -> tuple[Build, ...]:
     """Every chat model of the catalog at every quantisation that the policy considers, whether installed or not."""
     builds = []
     for model in catalog.models:
-        if model.kind != "chat" or model.demo:
+        if model.kind != "chat" or model.demo or model.hosted:
             continue
         for name in policy.quants:
             builds.append(_advised(model, quant(name).name))
@@ -169,9 +175,15 @@ def _stranger(item: ServedBuild) -> Model:
 
 
 def candidate_table(
-    builds: Sequence[Build], machine: Machine, policy: Policy, *, abilities: AbilityTable | None = None
+    builds: Sequence[Build],
+    machine: Machine,
+    policy: Policy,
+    *,
+    abilities: AbilityTable | None = None,
+    calibration: Calibration | None = None,
 ) -> CandidateTable:
-    """Cross `builds` with thinking modes, budgets and the policy's context buckets on `machine`."""
+    """Cross `builds` with thinking modes, budgets and the policy's context buckets on `machine`; `calibration` holds what
+    real replies taught about its speed."""
     builds = tuple(builds)
     abilities = abilities or AbilityTable.load()
     modes = [(b, thinks, budget) for b, build in enumerate(builds) for thinks, budget in _modes(build.model, policy)]
@@ -185,7 +197,7 @@ def candidate_table(
     floor, _ = abilities.arrays(floor_keys)
     vision_floor, _ = abilities.vision(floor_keys)
     cut = np.array([on and builds[b].model.thinking.behaviour == "always" for b, on, _ in modes]) * CUT_THOUGHT_LOGITS
-    columns = _physical(builds, machine, policy)
+    columns = _physical(builds, machine, policy, calibration)
     order = sorted(range(len(modes)), key=lambda i: (builds[modes[i][0]].model.id, builds[modes[i][0]].quant, modes[i][2]))
     tie_rank = np.empty(len(modes), dtype=np.int64)
     tie_rank[order] = np.arange(len(modes))
@@ -211,7 +223,11 @@ def candidate_table(
         has_tools=np.array([b.model.tools is not False for b in builds], dtype=np.bool_),
         commercial=np.array([b.model.commercial_use is True for b in builds], dtype=np.bool_),
         max_answer_tokens=np.array([b.model.max_answer_tokens or NO_LIMIT for b in builds], dtype=np.int64),
+        remote=np.array([_is_remote(b) for b in builds], dtype=np.bool_),
         rule_refuses=_rule_refusals(builds, policy),
+        rule_bonus=_rule_bonuses(builds, policy),
+        input_usd=np.array([_usd_per_token(b, policy, "input") for b in builds], dtype=np.float64),
+        output_usd=np.array([_usd_per_token(b, policy, "output") for b in builds], dtype=np.float64),
         tie_rank=tie_rank,
         build_of=build_of,
         scored=abilities.is_scored(keys),
@@ -255,7 +271,7 @@ class _Physical:
     power_w: Floats
 
 
-def _physical(builds: tuple[Build, ...], machine: Machine, policy: Policy) -> _Physical:
+def _physical(builds: tuple[Build, ...], machine: Machine, policy: Policy, calibration: Calibration | None) -> _Physical:
     """Memory and speed of every build at every context bucket, cut at what the model was trained for."""
     shape = (len(builds), len(policy.context.buckets_tokens))
     native = np.array([b.model.context.native_tokens for b in builds], dtype=np.int64).reshape(-1, 1)
@@ -273,7 +289,13 @@ def _physical(builds: tuple[Build, ...], machine: Machine, policy: Policy) -> _P
         known[i] = True
         total[i] = [line.total_mib(int(tokens)) for tokens in context[i]]
         speed = placed_speed(
-            build.model, quant=build.quant, engine=build.engine, machine=here, context_tokens=context[i], total_mib=total[i]
+            build.model,
+            line,
+            quant=build.quant,
+            engine=build.engine,
+            machine=here,
+            context_tokens=context[i],
+            calibration=calibration,
         )
         fits[i], decode[i], prefill[i], free[i] = speed.fits, speed.decode_tps, speed.prefill_tps, speed.free_mib
         load[i] = speed.load_s if build.installed else 0.0  # advice is about a model that was started once and stays
@@ -284,21 +306,60 @@ def _physical(builds: tuple[Build, ...], machine: Machine, policy: Policy) -> _P
 def _kept_away(build: Build, policy: Policy) -> bool:
     """Whether the policy's privacy forbids this engine, or any endpoint that is not on this computer."""
     allowed = policy.privacy.engines
+    return bool(allowed and build.engine not in allowed) or (_is_remote(build) and not policy.privacy.remote_endpoints)
+
+
+def _is_remote(build: Build) -> bool:
     host = (urlsplit(build.endpoint).hostname or "") if "://" in build.endpoint else ""
-    remote = host not in LOCAL_HOSTS
-    return bool(allowed and build.engine not in allowed) or (remote and not policy.privacy.remote_endpoints)
+    return host not in LOCAL_HOSTS
+
+
+def _usd_per_token(build: Build, policy: Policy, part: str) -> float:
+    """The price of a token: the first that fits, else 0 here and not a number elsewhere."""
+    names = (build.model.id, build.model.short_name, build.name)
+    for price in policy.prices:
+        if fnmatchcase(build.endpoint.lower(), price.endpoint.lower()) and any_match(names, (price.model,)):
+            return float(getattr(price, f"{part}_usd_per_mtok")) / 1e6
+    return float("nan") if _is_remote(build) else 0.0
 
 
 def _rule_refusals(builds: tuple[Build, ...], policy: Policy) -> Bools:
     """[rule, build]: whether the rule, when it applies, refuses the build."""
     refuses = np.zeros((len(policy.rules), len(builds)), dtype=np.bool_)
     for r, rule in enumerate(policy.rules):
+        then = rule.then
         for b, build in enumerate(builds):
-            names = (build.model.id, build.model.short_name, build.name)
-            wanted = not rule.then.only_models or _any_match(names, rule.then.only_models)
-            refuses[r, b] = not wanted or _any_match(names, rule.then.never_models)
+            refuses[r, b] = (
+                (then.require is not None and not fits(build, then.require))
+                or (then.forbid is not None and fits(build, then.forbid))
+                or (then.pin is not None and not fits(build, Builds(models=(then.pin,))))
+                or (then.local_only and _is_remote(build))
+            )
     return refuses
 
 
-def _any_match(names: Sequence[str], patterns: Sequence[str]) -> bool:
+def _rule_bonuses(builds: tuple[Build, ...], policy: Policy) -> Floats:
+    """[rule, build]: the quality that the rule, when it applies, adds to or takes from the build in the choice."""
+    bonus = np.zeros((len(policy.rules), len(builds)))
+    for r, rule in enumerate(policy.rules):
+        for liked, sign in ((rule.then.prefer, 1.0), (rule.then.avoid, -1.0)):
+            if liked is not None:
+                bonus[r] += [sign * liked.by * fits(build, liked) for build in builds]
+    return bonus
+
+
+def fits(build: Build, wanted: Builds) -> bool:
+    """Whether a build is among those that a rule means."""
+    model = build.model
+    return (
+        (not wanted.models or any_match((model.id, model.short_name, build.name), wanted.models))
+        and (not wanted.families or any_match((model.family,), wanted.families))
+        and (not wanted.sizes or model.size_class in wanted.sizes)
+        and (not wanted.engines or build.engine in wanted.engines)
+        and (not wanted.quants or any_match((build.quant,), wanted.quants))
+        and (wanted.commercial_use is None or (model.commercial_use is True) == wanted.commercial_use)
+    )
+
+
+def any_match(names: Sequence[str], patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(name.lower(), pattern.lower()) for pattern in patterns for name in names)

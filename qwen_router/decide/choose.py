@@ -9,35 +9,45 @@ and numerical order. That nothing fits is a decision too.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from qwen_router.decide.candidates import Bools, CandidateTable, Floats, Ints
 from qwen_router.decide.decision import CAUSES, Candidate, Cause, Decision, Scope, candidate_at
 from qwen_router.decide.explain import reason_of
 from qwen_router.decide.predict import Prediction, predict
-from qwen_router.policy import Policy, Rule
+from qwen_router.policy import Circumstances, Effect, effect_of
+from qwen_router.policy.schema import Objective
 from qwen_router.profile.types import Profile
 from qwen_router.request import MODALITIES, Request, Wishes
 
 
 def decide(
-    request: Request, profile: Profile, table: CandidateTable, *, scope: Scope = "advice", decision_id: str = ""
+    request: Request,
+    profile: Profile,
+    table: CandidateTable,
+    *,
+    scope: Scope = "advice",
+    decision_id: str = "",
+    circumstances: Circumstances | None = None,
 ) -> Decision:
-    """Judge every candidate of `table` for the request and choose by the table's policy."""
+    """Judge every candidate of `table` for the request and choose by the table's policy in these circumstances."""
     policy = table.policy
-    rules = tuple((r, rule) for r, rule in enumerate(policy.rules) if applies(rule, request, profile))
-    answer_tokens = request.wishes.max_output_tokens or policy.context.max_answer_tokens
-    budgets = _budgets(table, request.wishes)
+    effect = effect_of(policy, request, profile, circumstances or Circumstances())
+    answer_tokens = request.wishes.max_output_tokens or effect.max_answer_tokens
+    budgets = _budgets(table, request.wishes, effect)
     prediction = predict(table, profile, budgets=budgets, max_answer_tokens=answer_tokens)
-    causes = _causes(table, request, profile, prediction, rules)
-    slack = _slack(policy, profile, rules)
+    causes = _causes(table, request, profile, prediction, budgets, effect)
     possible = causes == 0
-    patience_s = _patience(policy, prediction, possible)
+    judged = _judged(table, prediction, effect)
+    patience_s = _patience(effect.objective, prediction, possible)
     soon = possible & (prediction.total_s <= patience_s)
-    best = float(prediction.quality[soon].max()) if soon.any() else 0.0
-    near = soon & (prediction.quality >= best - slack - 1e-12)
-    order = _order(table, prediction, possible, tier=2 - soon.astype(np.int64) - near)
-    candidates = _distinct(table, prediction, budgets, order, 1 + policy.fallback.attempts)
+    best = float(judged[soon].max()) if soon.any() else 0.0
+    near = soon & (judged >= _good_enough(effect, best) - 1e-12)
+    least = _measure(prediction, judged, effect)
+    order = _order(table, prediction, judged, least, possible, tier=2 - soon.astype(np.int64) - near)
+    candidates = _distinct(table, prediction, budgets, order, 1 + effect.fallback_attempts, effect)
     overrides = _overrides(request.wishes, candidates[0] if candidates else None)
     decision = Decision(
         id=decision_id,
@@ -52,52 +62,54 @@ def decide(
         causes=causes,
         order=order,
         best_quality=best,
-        slack=slack,
+        slack=effect.quality_slack,
         patience_s=patience_s,
+        effect=effect,
         overrides=overrides,
     )
-    object.__setattr__(decision, "reason", reason_of(decision, tuple(rule.name for _, rule in rules)))
+    object.__setattr__(decision, "reason", reason_of(decision))
     return decision
 
 
-def applies(rule: Rule, request: Request, profile: Profile) -> bool:
-    """Whether every condition of the rule holds for this request."""
-    when = rule.when
-    return (
-        (not when.domains or profile.domain in when.domains)
-        and (not when.languages or profile.language in when.languages)
-        and (not when.modalities or any(m in profile.modalities for m in when.modalities))
-        and (when.min_depth is None or profile.depth >= when.min_depth)
-        and (when.max_depth is None or profile.depth <= when.max_depth)
-        and (when.min_input_tokens is None or profile.input_tokens >= when.min_input_tokens)
-        and (when.has_tools is None or bool(request.tools) == when.has_tools)
-        and (when.abstained is None or profile.abstained == when.abstained)
-    )
+def _budgets(table: CandidateTable, wishes: Wishes, effect: Effect) -> Ints:
+    """The thinking budget of each candidate: the policy's, at most the rules', or the caller's where one is wished."""
+    if wishes.thinking_budget_tokens is not None:
+        return np.where(table.thinks, wishes.thinking_budget_tokens, 0)
+    if effect.budget_cap_tokens is not None:
+        return np.minimum(table.budget_tokens, effect.budget_cap_tokens)
+    return table.budget_tokens
 
 
-def _budgets(table: CandidateTable, wishes: Wishes) -> Ints:
-    """The thinking budget of each candidate: the policy's, or the caller's where one is wished."""
-    if wishes.thinking_budget_tokens is None:
-        return table.budget_tokens
-    return np.where(table.thinks, wishes.thinking_budget_tokens, 0)
+def _judged(table: CandidateTable, prediction: Prediction, effect: Effect) -> Floats:
+    """Quality as the choice sees it: less the caution that the objective asks for, and what the rules like or dislike."""
+    judged = prediction.quality
+    if effect.objective.cautious:
+        judged = judged - effect.objective.cautious * prediction.quality_sd
+    for r in effect.rules:
+        bonus = table.rule_bonus[r]
+        if bonus.any():
+            judged = judged + bonus[table.build_of]
+    return judged
 
 
-def _slack(policy: Policy, profile: Profile, rules: tuple[tuple[int, Rule], ...]) -> float:
-    for _, rule in reversed(rules):  # the last rule that says something wins
-        if rule.then.quality_slack is not None:
-            return rule.then.quality_slack
-    return policy.objective.unsure_quality_slack if profile.abstained else policy.objective.quality_slack
+def _good_enough(effect: Effect, best: float) -> float:
+    """The least judged quality among which the objective's measure decides."""
+    if effect.objective.minimise == "utility":
+        return -np.inf
+    if effect.objective.floor is not None:
+        return min(effect.objective.floor, best)
+    return best - effect.quality_slack
 
 
 def _causes(
-    table: CandidateTable, request: Request, profile: Profile, prediction: Prediction, rules: tuple[tuple[int, Rule], ...]
+    table: CandidateTable, request: Request, profile: Profile, prediction: Prediction, budgets: Ints, effect: Effect
 ) -> Ints:
     """For each candidate the index in `CAUSES` of the first requirement that it breaks; 0 is none."""
-    policy, limits, of = table.policy, table.policy.limits, table.build_of
+    policy, limits, of = table.policy, effect.limits, table.build_of
     wishes = request.wishes
     causes = np.zeros(len(table), dtype=np.int64)
 
-    def refuse(cause: Cause, broken: Bools | np.bool_) -> None:
+    def refuse(cause: Cause, broken: Bools | np.bool_ | bool) -> None:
         causes[np.logical_and(causes == 0, broken)] = CAUSES.index(cause)
 
     refuse("privacy", table.kept_away[of])
@@ -107,11 +119,11 @@ def _causes(
     refuse("modality", ~np.all(table.takes[:, wanted], axis=1)[of])
     if request.tools and request.tool_choice != "none":
         refuse("tools", ~table.has_tools[of])
-    for r, _ in rules:
+    for r in effect.rules:
         refuse("rule", table.rule_refuses[r][of])
-    if limits.commercial_licence_only:
+    if limits.commercial_licence_only or request.commercial_use:
         refuse("licence", ~table.commercial[of])
-    refuse("thinking", _unwanted_mode(table, wishes, rules))
+    refuse("thinking", _unwanted_mode(table, wishes, budgets, effect))
     if wishes.thinking is None:
         refuse("depth", table.thinks & table.can_stay_off[of] & (profile.depth < policy.thinking.min_depth))
     unknown = ~table.known[of]
@@ -125,18 +137,38 @@ def _causes(
         refuse("first_token", ~(prediction.first_token_s <= limits.max_first_token_s) & ~unknown)
     latency_s = min(x for x in (limits.max_total_s, wishes.max_latency_s, float("inf")) if x is not None)
     refuse("latency", ~(prediction.total_s <= latency_s) & ~unknown)
+    _refuse_the_dear(refuse, table, prediction, effect)
     refuse("quality", prediction.quality < limits.min_quality)
     return causes
 
 
-def _unwanted_mode(table: CandidateTable, wishes: Wishes, rules: tuple[tuple[int, Rule], ...]) -> Bools:
+def _refuse_the_dear(
+    refuse: Callable[[Cause, Bools | np.bool_ | bool], None], table: CandidateTable, prediction: Prediction, effect: Effect
+) -> None:
+    """The limits and what is left of the budgets. What an endpoint elsewhere takes and nobody priced is over any limit; what
+    runs here and nobody priced costs nothing."""
+    limits, left = effect.limits, effect.left
+    unpriced = np.isnan(prediction.cost_usd) & table.remote[table.build_of]
+    if limits.max_cost_usd is not None:
+        refuse("cost", unpriced | (prediction.cost_usd > limits.max_cost_usd))
+    if limits.max_energy_wh is not None:
+        refuse("energy", prediction.energy_wh > limits.max_energy_wh)
+    if effect.exhausted is not None:
+        refuse("budget", True)
+    if left.cost_usd is not None:
+        refuse("budget", unpriced | (prediction.cost_usd > left.cost_usd))
+    if left.energy_wh is not None:
+        refuse("budget", prediction.energy_wh > left.energy_wh)
+    if left.tokens is not None:
+        refuse("budget", prediction.thinking_tokens + prediction.expected_answer > left.tokens)
+
+
+def _unwanted_mode(table: CandidateTable, wishes: Wishes, budgets: Ints, effect: Effect) -> Bools:
     """Candidates in the mode that caller, rule or policy forbid, in that order of precedence.
 
-    With a wished budget all thinking candidates of a build are the same one: all but the first are refused.
+    Where a wish or a rule makes budgets of one build equal, they are the same candidate: all but the first are refused.
     """
-    mode: str = table.policy.thinking.mode
-    for _, rule in rules:
-        mode = rule.then.thinking or mode
+    mode: str = effect.mode
     if wishes.thinking is not None:
         mode = "on" if wishes.thinking else "off"
     unwanted = np.zeros(len(table), dtype=np.bool_)
@@ -144,49 +176,61 @@ def _unwanted_mode(table: CandidateTable, wishes: Wishes, rules: tuple[tuple[int
         unwanted |= table.thinks
     elif mode == "on":
         unwanted |= ~table.thinks
-    if wishes.thinking_budget_tokens is not None:
-        twin = np.zeros(len(table), dtype=np.bool_)
-        twin[1:] = table.thinks[1:] & table.thinks[:-1] & (table.build_of[1:] == table.build_of[:-1])
-        unwanted |= twin
+    if budgets is not table.budget_tokens:
+        same = table.thinks[1:] & table.thinks[:-1] & (table.build_of[1:] == table.build_of[:-1])
+        unwanted[1:] |= same & (budgets[1:] == budgets[:-1])
     return unwanted
 
 
-def _patience(policy: Policy, prediction: Prediction, possible: Bools) -> float:
+def _patience(objective: Objective, prediction: Prediction, possible: Bools) -> float:
     """Seconds within which the best is looked for: the policy's, or twice what the fastest takes."""
-    if policy.objective.patience_s is None or not possible.any():
+    if objective.patience_s is None or not possible.any():
         return float("inf")
     fastest_s = float(prediction.total_s[possible].min())  # not a number when nothing is known of what was asked for
-    return max(policy.objective.patience_s, 2 * fastest_s)
+    return max(objective.patience_s, 2 * fastest_s)
 
 
-def _order(table: CandidateTable, prediction: Prediction, possible: Bools, *, tier: Ints) -> Ints:
-    """Possible candidates, best first: tier 0, near the best, by the objective; 1 (soon) by quality, 2 (late) by time."""
+def _order(
+    table: CandidateTable, prediction: Prediction, judged: Floats, least: Floats, possible: Bools, *, tier: Ints
+) -> Ints:
+    """Possible candidates, best first: tier 0, good enough, by the objective; 1 (soon) by quality, 2 (late) by time."""
     index = np.flatnonzero(possible)
-    quality, tiers = prediction.quality[index], tier[index]
-    least = _measure(table, prediction)[index]
+    quality, tiers = judged[index], tier[index]
     keys = (
         table.tie_rank[index],
         prediction.memory_mib[index],
         -quality,
-        np.where(tiers == 0, least, np.where(tiers == 1, -quality, prediction.total_s[index])),
+        np.where(tiers == 0, least[index], np.where(tiers == 1, -quality, prediction.total_s[index])),
         tiers,
     )
     return index[np.lexsort(keys)]
 
 
-def _measure(table: CandidateTable, prediction: Prediction) -> Floats:
-    match table.policy.objective.minimise:
+def _measure(prediction: Prediction, judged: Floats, effect: Effect) -> Floats:
+    """What the objective makes least. Where a cost is not known of every candidate the energy stands in, and for that the
+    device's time."""
+    match effect.objective.minimise:
         case "latency":
             return prediction.total_s
         case "memory":
             return prediction.memory_mib
-        case "cost" | "energy":  # local endpoints have no price: the energy is the cost; without watts, device-seconds
-            known = ~np.isnan(prediction.energy_wh)
-            return prediction.energy_wh if known.all() else prediction.total_s
+        case "utility":
+            weights = effect.objective.utility
+            parts = (
+                (weights.per_second, prediction.total_s),
+                (weights.per_usd, prediction.cost_usd),
+                (weights.per_wh, prediction.energy_wh),
+                (weights.per_gib, prediction.memory_mib / 1024),
+            )
+            return sum((weight * np.nan_to_num(column) for weight, column in parts if weight), -judged)
+        case "cost" if not np.isnan(prediction.cost_usd).any():
+            return prediction.cost_usd
+        case _:
+            return prediction.total_s if np.isnan(prediction.energy_wh).any() else prediction.energy_wh
 
 
 def _distinct(
-    table: CandidateTable, prediction: Prediction, budgets: Ints, order: Ints, count: int
+    table: CandidateTable, prediction: Prediction, budgets: Ints, order: Ints, count: int, effect: Effect
 ) -> tuple[Candidate, ...]:
     """The first `count` candidates of different models: a model that failed is not asked again in another mode."""
     taken: dict[str, int] = {}
@@ -196,7 +240,7 @@ def _distinct(
             taken[model_id] = int(index)
             if len(taken) == count:
                 break
-    return tuple(candidate_at(table, prediction, budgets, index) for index in taken.values())
+    return tuple(candidate_at(table, prediction, budgets, index, sampling=effect.sampling) for index in taken.values())
 
 
 def _overrides(wishes: Wishes, chosen: Candidate | None) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ import numpy as np
 from qwen_router.catalog.types import Sampling
 from qwen_router.decide.candidates import Bools, Build, CandidateTable, Ints
 from qwen_router.decide.predict import Prediction
+from qwen_router.policy import Effect
 from qwen_router.profile.types import Profile
 
 Scope = Literal["serving", "advice", "demo"]
@@ -36,6 +37,9 @@ Cause = Literal[
     "memory_limit",
     "first_token",
     "latency",
+    "cost",
+    "energy",
+    "budget",
     "quality",
 ]
 CAUSES: tuple[Cause, ...] = Cause.__args__  # type: ignore[attr-defined]
@@ -60,6 +64,7 @@ class Candidate:
     cost_usd: float | None
     thinking_tokens: float
     scored: bool
+    rule_sampling: Sampling | None = None
 
     @property
     def label(self) -> str:
@@ -69,9 +74,12 @@ class Candidate:
 
     @property
     def sampling(self) -> Sampling:
-        """The recommended set of the mode that was chosen; an empty one where the card names none."""
+        """The recommended set of the mode that was chosen (empty where the card names none), and on top of it what a rule
+        asks for."""
         sets = self.build.model.sampling
-        return (sets.thinking if self.thinking else sets.non_thinking) or Sampling()
+        own = (sets.thinking if self.thinking else sets.non_thinking) or Sampling()
+        rule = self.rule_sampling
+        return own if rule is None else own.model_copy(update=rule.model_dump(exclude_unset=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +116,7 @@ class Decision:
     best_quality: float
     slack: float
     patience_s: float
+    effect: Effect = field(repr=False)
     overrides: tuple[str, ...] = ()
     elapsed_us: float = 0.0
 
@@ -115,7 +124,7 @@ class Decision:
         return len(self.causes)
 
     def candidate(self, index: int) -> Candidate:
-        return candidate_at(self.table, self.prediction, self.budgets, index)
+        return candidate_at(self.table, self.prediction, self.budgets, index, sampling=self.effect.sampling)
 
     def verdicts(self) -> Iterator[Verdict]:
         """Every candidate's verdict, best first: the chosen one, the possible ones, then the refused ones."""
@@ -134,7 +143,9 @@ def _known(value: np.float64) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def candidate_at(table: CandidateTable, prediction: Prediction, budgets: Ints, index: int) -> Candidate:
+def candidate_at(
+    table: CandidateTable, prediction: Prediction, budgets: Ints, index: int, *, sampling: Sampling | None = None
+) -> Candidate:
     """Read one row of the columns as a value."""
     build = int(table.build_of[index])
     return Candidate(
@@ -150,7 +161,8 @@ def candidate_at(table: CandidateTable, prediction: Prediction, budgets: Ints, i
         load_s=_known(prediction.load_s[index]),
         memory_mib=_known(prediction.memory_mib[index]),
         energy_wh=_known(prediction.energy_wh[index]),
-        cost_usd=None,
+        cost_usd=_known(prediction.cost_usd[index]),
         thinking_tokens=float(prediction.thinking_tokens[index]),
         scored=bool(prediction.scored[index]),
+        rule_sampling=sampling,
     )

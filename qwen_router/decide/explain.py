@@ -32,11 +32,14 @@ IN_WORDS: dict[Cause, str] = {
     "memory_limit": "over the memory limit",
     "first_token": "too slow to start",
     "latency": "too slow",
+    "cost": "too dear",
+    "energy": "over the energy limit",
+    "budget": "over the budget",
     "quality": "not good enough",
 }
 
 
-def reason_of(decision: Decision, rules: tuple[str, ...] = ()) -> str:
+def reason_of(decision: Decision) -> str:
     """One line: what the request is, what was chosen, and against what."""
     from qwen_router.decide.decision import CAUSES
 
@@ -47,6 +50,7 @@ def reason_of(decision: Decision, rules: tuple[str, ...] = ()) -> str:
         what = "no text to judge by"
     if profile.modalities != ("text",):
         what += f", {'+'.join(m for m in profile.modalities if m != 'text')}"
+    rules = [decision.table.policy.rules[r].name for r in decision.effect.rules]
     applied = f"; rules {', '.join(rules)}" if rules else ""
     chosen = decision.chosen
     if chosen is None:
@@ -58,7 +62,7 @@ def reason_of(decision: Decision, rules: tuple[str, ...] = ()) -> str:
     left = int(decision.possible.sum())
     refused = {CAUSES[c]: int(n) for c, n in zip(*np.unique(decision.causes, return_counts=True), strict=True) if c}
     out = ", ".join(f"{n} {IN_WORDS[cause]}" for cause, n in sorted(refused.items(), key=lambda kv: -kv[1])[:3])
-    least = decision.table.policy.objective.minimise
+    least = decision.effect.objective.minimise
     return (
         f"{what}{applied}: quality {chosen.quality:.2f} ({near}{prior}), about {duration(chosen.total_s)}; "
         f"least {least} of {left} possible" + (f" (refused: {out})" if out else "")
@@ -101,6 +105,8 @@ def _help(decision: Decision) -> str:
             return f"the fastest takes {duration(prediction.total_s[index].min())}: raise the limit"
         case "pin":
             return "the wished model is not served here: drop the wish or install it"
+        case "budget" if decision.effect.exhausted is not None:
+            return f"{decision.effect.exhausted}: wait until tomorrow or raise it"
         case "modality":
             wanted = "+".join(decision.profile.modalities)
             return f"no model served here takes {wanted}: install a Qwen-VL, -Audio or -Omni"
@@ -125,7 +131,7 @@ def verdict_at(decision: Decision, index: int) -> Verdict:
     if candidate.quality < decision.best_quality - decision.slack:
         gap = decision.best_quality - candidate.quality
         return Verdict(candidate, "possible", cause, f"quality {candidate.quality:.2f}, {gap:.2f} below the best")
-    measure = decision.table.policy.objective.minimise
+    measure = decision.effect.objective.minimise
     return Verdict(candidate, "possible", cause, f"good enough, but more {measure} ({duration(candidate.total_s)})")
 
 
@@ -145,7 +151,7 @@ def _refusal(decision: Decision, index: int, cause: Cause) -> str:
         case "rule":
             refusing = decision.table.rule_refuses[:, decision.table.build_of[index]]
             rules = decision.table.policy.rules
-            return f"refused by the rule {', '.join(repr(rules[r].name) for r in np.flatnonzero(refusing))}"
+            return f"refused by the rule {', '.join(repr(rules[r].name) for r in decision.effect.rules if refusing[r])}"
         case "licence":
             return f"licence {model.licence} is not known to allow commercial use"
         case "thinking":
@@ -159,7 +165,7 @@ def _refusal(decision: Decision, index: int, cause: Cause) -> str:
 
 def _refusing_number(decision: Decision, index: int, cause: Cause) -> str:
     """The refusals in which one predicted number breaks a limit."""
-    table, prediction, limits = decision.table, decision.prediction, decision.table.policy.limits
+    table, prediction, limits = decision.table, decision.prediction, decision.effect.limits
     build = int(table.build_of[index])
     match cause:
         case "depth":
@@ -176,6 +182,13 @@ def _refusing_number(decision: Decision, index: int, cause: Cause) -> str:
             return f"the first token would take {duration(prediction.first_token_s[index])}"
         case "latency":
             return f"would take {duration(prediction.total_s[index])}"
+        case "cost":
+            cost = prediction.cost_usd[index]
+            return "nobody said what this endpoint costs" if np.isnan(cost) else f"would cost {cost:.4f} US dollars"
+        case "energy":
+            return f"would take {prediction.energy_wh[index]:.2f} Wh"
+        case "budget":
+            return decision.effect.exhausted or "would take more than is left of the day's budget"
         case "quality":
             return f"quality {prediction.quality[index]:.2f} is below {limits.min_quality:g}"
         case _:

@@ -35,6 +35,7 @@ def thinking_need_tokens(depth: float) -> float:
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """Columns over the candidates. Seconds, MiB, watt-hours; `energy_wh` is NaN where the device's watts are unknown.
+    `cost_usd` is tokens at their price and, on this computer, energy at the policy's; NaN where neither is known.
     `scored` says whether published scores stand behind the quality in the request's domain.
 
     `bucket` is the context column that holds prompt, thinking and the longest answer allowed. Where the model's longest
@@ -53,7 +54,9 @@ class Prediction:
     first_token_s: Floats
     total_s: Floats
     thinking_tokens: Floats
+    expected_answer: int
     energy_wh: Floats
+    cost_usd: Floats
     scored: Bools
 
 
@@ -76,6 +79,7 @@ def predict(table: CandidateTable, profile: Profile, *, budgets: Ints, max_answe
         first = load + profile.input_tokens / table.prefill_tps[of, at]
         total = first + (thought + expected_answer) / table.decode_tps[of, at]
     quality, quality_sd = _quality(table, profile, budgets, need)
+    energy = table.power_w[of] * total / 3600
     return Prediction(
         bucket=np.where(too_long, -1, at),
         needed_tokens=before_answer + expected_answer,
@@ -88,9 +92,20 @@ def predict(table: CandidateTable, profile: Profile, *, budgets: Ints, max_answe
         first_token_s=first,
         total_s=total,
         thinking_tokens=thought,
-        energy_wh=table.power_w[of] * total / 3600,
+        expected_answer=expected_answer,
+        energy_wh=energy,
+        cost_usd=_cost(table, profile.input_tokens, thought + expected_answer, energy),
         scored=table.scored[:, DOMAINS.index(profile.domain)],
     )
+
+
+def _cost(table: CandidateTable, input_tokens: int, output_tokens: Floats, energy_wh: Floats) -> Floats:
+    """US dollars: the endpoint's price for its tokens; what runs here takes electricity, where the policy says its price."""
+    of = table.build_of
+    tokens = table.input_usd[of] * input_tokens + table.output_usd[of] * output_tokens
+    per_kwh = table.policy.energy_usd_per_kwh
+    power = np.full(len(of), np.nan) if per_kwh is None else energy_wh / 1000 * per_kwh
+    return np.where(table.remote[of] | (tokens > 0), tokens, power)
 
 
 def _quality(table: CandidateTable, profile: Profile, budgets: Ints, need: float) -> tuple[Floats, Floats]:

@@ -1,6 +1,20 @@
 """What may be chosen and how: policy files, read and checked. See `schema.py` for the keys."""
 
+from qwen_router.policy.effect import Circumstances, Effect, Spent, effect_of
 from qwen_router.policy.load import Policy, policy_names
-from qwen_router.policy.schema import Rule, Then, When
+from qwen_router.policy.schema import Builds, Case, Rule, Then, When, json_schema
 
-__all__ = ["Policy", "Rule", "Then", "When", "policy_names"]
+__all__ = [
+    "Builds",
+    "Case",
+    "Circumstances",
+    "Effect",
+    "Policy",
+    "Rule",
+    "Spent",
+    "Then",
+    "When",
+    "effect_of",
+    "json_schema",
+    "policy_names",
+]

@@ -1,7 +1,8 @@
 """Reads policy files, and says where one is wrong: file, line and key.
 
 Looks for a name in the working folder's `policies/`, in the user's configuration folder, then among those that ship.
-The YAML is composed rather than only loaded, so that every key keeps its line.
+The YAML is composed rather than only loaded, so that every key keeps its line. A policy that `extends` another has that
+one's values where it says nothing, key by key, and that one's rules before its own.
 
     python -c "from qwen_router.policy import policy_names; print(policy_names())"
 """
@@ -30,6 +31,10 @@ class Policy(PolicyFields):
     @classmethod
     def load(cls, name_or_path: str | Path) -> Self:
         """Read a policy by name (`balanced`) or path. Raises `UnknownName` or `InvalidPolicy`."""
+        return cls._load(name_or_path, ())
+
+    @classmethod
+    def _load(cls, name_or_path: str | Path, heirs: tuple[str, ...]) -> Self:
         path = _find(name_or_path)
         try:
             with path.open("rb") as file:
@@ -39,7 +44,7 @@ class Policy(PolicyFields):
         if len(raw) > MAX_POLICY_BYTES:
             raise InvalidPolicy(f"{path.name} is larger than 1 MiB", fix="a policy is a page of YAML")
         try:
-            return cls.from_yaml(raw.decode("utf-8"), name=path.name)
+            return cls._from_yaml(raw.decode("utf-8"), name=path.name, heirs=heirs)
         except UnicodeDecodeError as error:
             raise InvalidPolicy(
                 f"{path.name} is not UTF-8: {error.reason} at byte {error.start}", fix="save it as UTF-8"
@@ -48,9 +53,16 @@ class Policy(PolicyFields):
     @classmethod
     def from_yaml(cls, text: str, *, name: str = "policy") -> Self:
         """Read a policy from YAML text; `name` stands in the errors for the file."""
+        return cls._from_yaml(text, name=name, heirs=())
+
+    @classmethod
+    def _from_yaml(cls, text: str, *, name: str, heirs: tuple[str, ...]) -> Self:
         try:
+            _refuse_aliases(text, name)
             node = yaml.compose(text, Loader=yaml.SafeLoader)
             data = yaml.safe_load(text)
+        except RecursionError:
+            raise InvalidPolicy(f"{name} is nested too deeply", fix="a policy is a page of YAML") from None
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             line = f", line {mark.line + 1}" if mark else ""
@@ -60,9 +72,53 @@ class Policy(PolicyFields):
             raise InvalidPolicy(f"{name} holds {type(data).__name__}, not keys", fix="start from policies/balanced.yaml")
         lines = dict(_lines(node, ()))
         try:
-            return cls.model_validate(data)
+            own = cls.model_validate(data)
         except ValidationError as error:
             raise _explained(error, name=name, lines=lines) from error
+        if own.extends is None:
+            return own
+        at = lines.get(("extends",), 1)
+        chain = (*heirs, own.name)
+        if own.extends in chain:
+            raise InvalidPolicy(
+                f"{name}, line {at}: extends goes round in a circle: {' -> '.join((*chain, own.extends))}",
+                fix="let one of them extend nothing",
+            )
+        try:
+            parent = cls._load(own.extends, chain)
+        except UnknownName as error:
+            raise InvalidPolicy(f"{name}, line {at}: {error.problem}", fix=error.fix) from error
+        try:
+            return cls.model_validate(_inherited(parent.model_dump(exclude_unset=True), data))
+        except ValidationError as error:
+            raise _explained(error, name=name, lines=lines) from error
+
+
+def _inherited(parent: dict[str, Any], child: dict[str, Any]) -> dict[str, Any]:
+    """The parent's keys under the child's, mapping by mapping; rules add up, the parent's first; cases are not inherited."""
+    merged = {key: value for key, value in parent.items() if key not in ("name", "description", "extends", "tests")}
+    for key, value in child.items():
+        if key == "rules":
+            merged["rules"] = [*merged.get("rules", ()), *value]
+        elif isinstance(value, dict) and isinstance(merged.get(key), dict):
+            merged[key] = _inherited(merged[key], value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _refuse_aliases(text: str, name: str) -> None:
+    """A few lines of aliases can stand for gigabytes; a policy needs none."""
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise InvalidPolicy(
+                f"{name}, line {_line(event.start_mark)}: the alias *{event.anchor} stands for something else",
+                fix="write it out: policies may not use YAML aliases",
+            )
+
+
+def _line(mark: Any) -> int:
+    return int(mark.line) + 1
 
 
 def policy_names() -> tuple[str, ...]:
