@@ -16,6 +16,7 @@ import statistics
 import subprocess
 import sys
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,67 +73,80 @@ def predicted(
     return speed.decode_tps, speed.prefill_tps
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--work", type=Path, default=Path("build/memory-checkpoints"), help="folder of the checkpoints")
-    parser.add_argument(
-        "--quants", nargs="*", default=("q8_0", "q4_K_M", "bf16"), help="those whose files are there are run"
-    )
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--skip", nargs="*", default=(), help="cases to leave out")
-    parser.add_argument("--out", type=Path, help="write the lines as JSON")
-    parser.add_argument("--run", nargs=2, help=argparse.SUPPRESS)
-    args = parser.parse_args()
-    if args.run:
-        run_once(args.run[0], int(args.run[1]))
+def measure(work: Path, quants: list[str], rounds: int, skip: list[str]) -> dict[str, Any]:
+    """Bandwidth and arithmetic of this machine, and medians of what every checkpoint that is there reaches on it."""
     machine = detect()
     runs: dict[tuple[str, str], list[tuple[float, float, int]]] = defaultdict(list)
     bandwidths, computes = [], []
-    chosen = [(case, quant) for quant in args.quants for case in CASES if case.name not in args.skip]
-    chosen = [(case, quant) for case, quant in chosen if gguf(case, quant, args.work).exists()]
-    for _ in range(args.rounds):
+    chosen = [(case, quant) for quant in quants for case in CASES if case.name not in skip]
+    chosen = [(case, quant) for case, quant in chosen if gguf(case, quant, work).exists()]
+    for _ in range(rounds):
         now = with_measured(machine).cpu
         assert now is not None and now.bandwidth_gib_s and now.compute_tflops
         bandwidths.append(now.bandwidth_gib_s)
         computes.append(now.compute_tflops)
         for case, quant in chosen:
-            runs[case.name, quant].append(measured(gguf(case, quant, args.work), machine.cores))
+            runs[case.name, quant].append(measured(gguf(case, quant, work), machine.cores))
             print(case.name, quant, runs[case.name, quant][-1], file=sys.stderr, flush=True)
+    lines = [
+        {
+            "case": case.name,
+            "quant": quant,
+            "prompt_tokens": runs[case.name, quant][0][2],
+            "decode_tps": statistics.median(run[0] for run in runs[case.name, quant]),
+            "prefill_tps": statistics.median(run[1] for run in runs[case.name, quant]),
+        }
+        for case, quant in chosen
+    ]
+    return {"bandwidth_gib_s": statistics.median(bandwidths), "compute_tflops": statistics.median(computes), "lines": lines}
+
+
+def compared(report: dict[str, Any]) -> dict[str, Any]:
+    """The report with predictions beside what was measured, `CALIBRATED_ON` first."""
     calibration = Calibration()
-    here = _with(machine, statistics.median(bandwidths), statistics.median(computes))
-    lines = []
-    for case, quant in sorted(chosen, key=lambda pair: pair[0].name != CALIBRATED_ON):
-        decode, prefill = (statistics.median(run[i] for run in runs[case.name, quant]) for i in (0, 1))
-        tokens = runs[case.name, quant][0][2]
-        if case.name == CALIBRATED_ON:
-            plain = predicted(case, quant, here, tokens, None)
-            for _ in range(KNOWN_AFTER_REPLIES):
-                calibration.observe(
-                    engine="llamacpp",
-                    model_id=case.model_id,
-                    quant=quant,
-                    decode_ratio=decode / plain[0],
-                    prefill_ratio=prefill / plain[1],
-                )
-        plain, guess = predicted(case, quant, here, tokens, None), predicted(case, quant, here, tokens, calibration)
-        lines.append({
-            "case": case.name, "quant": quant, "calibrated_on": case.name == CALIBRATED_ON,
-            "decode_tps": decode, "decode_before": plain[0], "decode_predicted": guess[0],
-            "prefill_tps": prefill, "prefill_before": plain[1], "prefill_predicted": guess[1],
-        })  # fmt: skip
-    report = {
-        "bandwidth_gib_s": statistics.median(bandwidths),
-        "compute_tflops": statistics.median(computes),
-        "lines": lines,
-    }
+    here = _with(detect(), report["bandwidth_gib_s"], report["compute_tflops"])
+    lines = sorted(report["lines"], key=lambda line: line["case"] != CALIBRATED_ON)
+    for line in lines:
+        case = next(case for case in CASES if case.name == line["case"])
+        quant, tokens = line["quant"], line["prompt_tokens"]
+        plain = predicted(case, quant, here, tokens, None)
+        line["calibrated_on"] = case.name == CALIBRATED_ON
+        for _ in range(KNOWN_AFTER_REPLIES if line["calibrated_on"] else 0):
+            calibration.observe(
+                engine="llamacpp",
+                model_id=case.model_id,
+                quant=quant,
+                decode_ratio=line["decode_tps"] / plain[0],
+                prefill_ratio=line["prefill_tps"] / plain[1],
+            )
+        guess = predicted(case, quant, here, tokens, calibration)
+        line["decode_before"], line["prefill_before"] = plain
+        line["decode_predicted"], line["prefill_predicted"] = guess
+    return {**report, "lines": lines}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, default=Path("build/memory-checkpoints"), help="folder of the checkpoints")
+    parser.add_argument(
+        "--quants", nargs="*", default=["q8_0", "q4_K_M", "bf16"], help="those whose files are there are run"
+    )
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--skip", nargs="*", default=[], help="cases to leave out")
+    parser.add_argument("--again", type=Path, help="predict anew for what was measured into this file, and run nothing")
+    parser.add_argument("--out", type=Path, help="write the lines as JSON")
+    parser.add_argument("--run", nargs=2, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.run:
+        run_once(args.run[0], int(args.run[1]))
+    found = json.loads(args.again.read_text()) if args.again else measure(args.work, args.quants, args.rounds, args.skip)
+    report = compared(found)
     _print(report)
     if args.out:
         args.out.write_text(json.dumps(report, indent=1) + "\n")
 
 
 def _with(machine: Machine, bandwidth: float, compute: float) -> Machine:
-    from dataclasses import replace
-
     devices = tuple(
         replace(d, bandwidth_gib_s=bandwidth, compute_tflops=compute, measured=True) if d.kind == "cpu" else d
         for d in machine.devices

@@ -9,6 +9,7 @@ decision's fallbacks; after it, the error is the caller's, because nothing may b
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import uuid
@@ -31,11 +32,13 @@ from qwen_router.decide import (
 from qwen_router.demo import DEMO_NOTICE
 from qwen_router.engines.base import Call, Done, Engine, Event, ThinkingPlan
 from qwen_router.engines.timing import predicted_of, ratios
-from qwen_router.errors import EngineError, NoModelFits, RouterError, UnknownName
+from qwen_router.errors import EngineError, InvalidPolicy, NoModelFits, RouterError, UnknownName
 from qwen_router.hardware import Calibration, Machine, ServedBuild, detect
 from qwen_router.hardware.presets import machine as machine_named
 from qwen_router.hardware.speed import LOCAL_ENGINES
-from qwen_router.policy import Policy
+from qwen_router.ledger import Ledger
+from qwen_router.policy import Circumstances, Policy, effect_of
+from qwen_router.policy.schema import WEEKDAYS
 from qwen_router.profile import inspect
 from qwen_router.profile.types import Profile
 from qwen_router.reply import Reply, ReplyBuilder
@@ -77,6 +80,7 @@ class Router:
         self._served_at = float("-inf")
         self._refresh: threading.Thread | None = None
         self._tables: dict[tuple[Scope, Policy], CandidateTable] = {}
+        self.ledger = Ledger()
         self._calibration: Calibration | None = None
         self._calibrated = 0
 
@@ -101,10 +105,38 @@ class Router:
     ) -> Decision:
         """The second half of `route`, for a profile that is known already (batches)."""
         scope = self.scope(answering=answering, pin=request.wishes.model)
-        decision = decide(request, profile, self.table(policy, scope=scope), scope=scope, decision_id=uuid.uuid4().hex)
+        now = self.circumstances(request)
+        asked = [policy.name]
+        while (other := effect_of(policy, request, profile, now).policy) is not None:
+            if other in asked:
+                raise InvalidPolicy(
+                    f"the policies send one another on: {' -> '.join((*asked, other))}", fix="break the circle"
+                )
+            policy = self._policy(other)
+            asked.append(other)
+        decision = decide(
+            request,
+            profile,
+            self.table(policy, scope=scope),
+            scope=scope,
+            decision_id=uuid.uuid4().hex,
+            circumstances=now,
+        )
         if started is not None:
             decision = replace(decision, elapsed_us=(time.perf_counter() - started) * 1e6)
         return decision
+
+    def circumstances(self, request: Request) -> Circumstances:
+        """What rules and budgets ask beside the request: time of day, the machine's load, what was spent today."""
+        now = time.localtime()
+        by_user, spent = self.ledger.spent(request.user)
+        return Circumstances(
+            minute_of_day=now.tm_hour * 60 + now.tm_min,
+            weekday=WEEKDAYS[now.tm_wday],
+            load=_load(self.machine.cores),
+            spent_by_user=by_user,
+            spent=spent,
+        )
 
     async def aroute(self, request: RequestLike, *, policy: Policy | str | None = None, answering: bool = False) -> Decision:
         """`route` without blocking the event loop while engines are asked what they have."""
@@ -231,6 +263,19 @@ class Router:
                 self._calibration = Calibration.of(self.machine)
             return self._calibration
 
+    def charge(self, user: str | None, decision: Decision, candidate: Candidate, done: Done) -> None:
+        """Put a reply's tokens, their price and the energy of its time on the day's account."""
+        table, usage = decision.table, done.usage
+        at = next((b for b, build in enumerate(table.builds) if build == candidate.build), None)
+        written = (usage.reasoning_tokens or 0) + (usage.answer_tokens or 0)
+        cost = 0.0 if at is None else table.input_usd[at] * (usage.prompt_tokens or 0) + table.output_usd[at] * written
+        watts = None if at is None else table.power_w[at]
+        energy = 0.0 if watts is None or watts != watts else float(watts) * done.timings.total_s / 3600  # NaN: unknown
+        per_kwh = table.policy.energy_usd_per_kwh
+        if cost == 0 and per_kwh is not None:
+            cost = energy / 1000 * per_kwh
+        self.ledger.add(user, cost_usd=float(cost) if cost == cost else 0.0, energy_wh=energy, tokens=written)
+
     def learn(self, candidate: Candidate, done: Done) -> None:
         """Hold one reply's timings against what was predicted for it without calibration.
 
@@ -282,6 +327,14 @@ class Router:
             return
         known = [*served, *(name for m in self.catalog.models for name in (m.short_name, *m.ollama_tags))]
         raise UnknownName.among(name, known, kind="model", listing="`qwen-router models` lists them")
+
+
+def _load(cores: int) -> float | None:
+    """The share of the cores that was busy in the last minute; None where the system does not say."""
+    try:
+        return min(1.0, os.getloadavg()[0] / max(1, cores))
+    except (OSError, AttributeError):
+        return None
 
 
 def _this_machine() -> Machine:
@@ -389,6 +442,7 @@ class ReplyStream:
         self._started = True
         if isinstance(event, Done):
             self._router.learn(self.served_by, event)
+            self._router.charge(self._request.user, self.decision, self.served_by, event)
 
     _started = False
 

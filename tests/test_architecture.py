@@ -28,6 +28,7 @@ ROOMS = (
     "settings",
     "engines",
     "reply",
+    "ledger",
     "router",
 )
 DOORS = ("langchain", "agent", "service", "cli")

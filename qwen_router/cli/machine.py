@@ -150,6 +150,9 @@ def fit(
     yarn: Annotated[
         bool, typer.Option("--yarn", help="Allow contexts past the training length, where YaRN reaches them.")
     ] = False,
+    image: Annotated[list[str] | None, typer.Option(help="Say how many tokens an image takes: 1920x1080.")] = None,
+    video: Annotated[list[str] | None, typer.Option(help="The same for a video: 1280x720x60 (pixels and seconds).")] = None,
+    audio: Annotated[list[float] | None, typer.Option(help="The same for so many seconds of sound.")] = None,
     tensor_parallel: Annotated[int, typer.Option("--tensor-parallel", help="vLLM: devices to split over.")] = 1,
     utilization: Annotated[
         float, typer.Option("--gpu-memory-utilization", help="vLLM: share of each device that it takes.")
@@ -192,18 +195,48 @@ def fit(
             calibration=calibration,
         )
         fits |= result.fits
+        media = media_tokens(row, image or (), video or (), audio or ())
         if as_json:
-            print_json(fit_line(result))
+            print_json(fit_line(result) | ({"media_tokens": media} if media else {}))
             continue
         if number:
             typer.echo("")
         _print_fit(result)
+        for what, tokens in media.items():
+            typer.echo(f"  {what} takes {tokens:,} tokens of it")
         if explain:
             from qwen_router.hardware.explain import explained
 
             typer.echo("\n".join(f"  {line}" for line in explained(row, result, here, vision=vision, mtp=mtp)))
     if not fits:
         raise typer.Exit(3)
+
+
+def media_tokens(model: Model, images: Sequence[str], videos: Sequence[str], sounds: Sequence[float]) -> dict[str, int]:
+    """Tokens by what takes them, in the order asked."""
+    from qwen_router.hardware.media import audio_tokens, image_tokens, video_tokens
+
+    found = {}
+    for size in images:
+        width, height = _numbers(size, 2, "--image 1920x1080")
+        found[f"an image of {size}"] = image_tokens(model, int(width), int(height))
+    for size in videos:
+        width, height, seconds = _numbers(size, 3, "--video 1280x720x60")
+        found[f"a video of {size} s"] = video_tokens(model, int(width), int(height), seconds)
+    for seconds in sounds:
+        found[f"{seconds:g} s of sound"] = audio_tokens(model, seconds)
+    return found
+
+
+def _numbers(text: str, count: int, fix: str) -> list[float]:
+    parts = text.lower().split("x")
+    try:
+        numbers = [float(part) for part in parts]
+    except ValueError:
+        numbers = []
+    if len(numbers) != count:
+        raise InvalidRequest(f"{text!r} is no size", fix=fix)
+    return numbers
 
 
 def fit_line(result: Any) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from qwen_router.catalog.types import Architecture, Model
 from qwen_router.hardware.machine import Device, Machine
 from qwen_router.hardware.memory import MIB, MemoryLine, architecture
 from qwen_router.hardware.placement import Placement, Share, capacity_mib, place
-from qwen_router.hardware.tensors import is_linear_layer, layer_tensors, outer_tensors
+from qwen_router.hardware.tensors import is_linear_layer, layer_tensors
 
 if TYPE_CHECKING:
     from qwen_router.hardware.calibration import Calibration
@@ -46,11 +46,12 @@ M2 Ultra more (llama.cpp pull 15616). rocm and xpu are assumptions.
 """
 MEASURED_DECODE_EFFICIENCY = 0.85
 """The same where the bandwidth was measured here by reading memory: an assumption until replies calibrate it."""
-LAYER_S = {"cpu": 0.0, "cuda": 20e-6, "rocm": 40e-6, "metal": 100e-6, "xpu": 40e-6}
+LAYER_S = {"cpu": 200e-6, "cuda": 20e-6, "rocm": 40e-6, "metal": 100e-6, "xpu": 40e-6}
 """Seconds that a decoded token spends in a layer besides reading it, mostly starting kernels: what is left of the time of
 fast small models. cuda: a llama 1B in Q4_K_M with 22 layers, 762 tokens/s on an RTX 4090 (geerlingguy/ai-benchmarks issue
-43). metal: Qwen3-30B-A3B in Q8_0 with 48 layers, 76 tokens/s on an M2 Ultra (ggml-org/llama.cpp pull 15616). cpu: too small
-to be told apart here (docs/hardware.md). rocm and xpu are assumptions."""
+43). metal: Qwen3-30B-A3B in Q8_0 with 48 layers, 76 tokens/s on an M2 Ultra (ggml-org/llama.cpp pull 15616). cpu: threads
+that wait for one another, measured on two shared virtual cores (docs/hardware.md); cores of one's own wait less. rocm and
+xpu are assumptions."""
 PREFILL_EFFICIENCY = {"cpu": 0.55, "cuda": 0.6, "rocm": 0.3, "metal": 0.5, "xpu": 0.3}
 """Share of the peak arithmetic that prefill reaches.
 
@@ -153,13 +154,13 @@ def share_read_mib(line: MemoryLine, share: Share, context_tokens: int, *, paral
 
 
 def share_flop(arch: Architecture, share: Share, context_tokens: int) -> float:
-    """Operations of one prompt token on one device: 2 per active parameter, and attention over half the prompt on average,
-    4 x heads x head_dim x length / 2 a layer with full attention."""
+    """Operations of one prompt token on one device: 2 per active parameter of the layers (the output is computed for the
+    last token only), and attention over half the prompt on average, 4 x heads x head_dim x length / 2 a layer with full
+    attention."""
     params, attends = _layer_work(arch)
     layers = slice(share.first, share.last)
-    output = sum(tensor.params * tensor.read_share for tensor in outer_tensors(arch)) if share.output else 0.0
     attention = 2.0 * sum(attends[layers]) * arch.heads * arch.head_dim * context_tokens
-    return 2.0 * (sum(params[layers]) + output) + attention
+    return 2.0 * sum(params[layers]) + attention
 
 
 @lru_cache(maxsize=512)
@@ -171,13 +172,6 @@ def _layer_work(arch: Architecture) -> tuple[tuple[float, ...], tuple[bool, ...]
         if kind not in by_kind:
             by_kind[kind] = sum(tensor.params * tensor.read_share for tensor in layer_tensors(arch, layer))
     return tuple(by_kind[kind] for kind in linear), tuple(not kind for kind in linear)
-
-
-def active_params(model: Model) -> float:
-    """Parameters that one token multiplies with: active experts only, no embedding look-up."""
-    arch = architecture(model)
-    outer = sum(tensor.params * tensor.read_share for tensor in outer_tensors(arch))
-    return outer + sum(_layer_work(arch)[0])
 
 
 @dataclass(frozen=True, slots=True)
