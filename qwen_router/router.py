@@ -13,6 +13,7 @@ import os
 import threading
 import time
 import uuid
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -29,6 +30,7 @@ from qwen_router.decide import (
     decide,
     served_builds,
 )
+from qwen_router.decision_log import DecisionLog
 from qwen_router.demo import DEMO_NOTICE
 from qwen_router.engines.base import Call, Done, Engine, Event, ThinkingPlan
 from qwen_router.engines.timing import predicted_of, ratios
@@ -37,7 +39,7 @@ from qwen_router.hardware import Calibration, Machine, ServedBuild, detect
 from qwen_router.hardware.presets import machine as machine_named
 from qwen_router.hardware.speed import LOCAL_ENGINES
 from qwen_router.ledger import Ledger
-from qwen_router.policy import Circumstances, Policy, effect_of
+from qwen_router.policy import Circumstances, Policy, Previous, effect_of
 from qwen_router.policy.schema import WEEKDAYS
 from qwen_router.profile import inspect
 from qwen_router.profile.types import Profile
@@ -47,6 +49,8 @@ from qwen_router.settings import Settings
 
 FRESH_S = 5.0
 """How long a list of installed models is believed."""
+MAX_SESSIONS = 10_000
+"""Sessions whose last model is remembered; of more, the oldest are forgotten."""
 STALE_S = 60.0
 """How old a list may be that is still used while a new one is fetched; after that a request waits for the new one."""
 
@@ -81,6 +85,8 @@ class Router:
         self._refresh: threading.Thread | None = None
         self._tables: dict[tuple[Scope, Policy], CandidateTable] = {}
         self.ledger = Ledger()
+        self.log = DecisionLog(self.settings.decision_log) if self.settings.decision_log else None
+        self._sessions: OrderedDict[str, Previous] = OrderedDict()
         self._calibration: Calibration | None = None
         self._calibrated = 0
 
@@ -101,11 +107,18 @@ class Router:
         return self.decide(request, profile, policy=chosen_policy, answering=answering, started=started)
 
     def decide(
-        self, request: Request, profile: Profile, *, policy: Policy, answering: bool = False, started: float | None = None
+        self,
+        request: Request,
+        profile: Profile,
+        *,
+        policy: Policy,
+        answering: bool = False,
+        started: float | None = None,
+        circumstances: Circumstances | None = None,
     ) -> Decision:
-        """The second half of `route`, for a profile that is known already (batches)."""
+        """The second half of `route`, for a profile that is known already (batches), in these circumstances or now."""
         scope = self.scope(answering=answering, pin=request.wishes.model)
-        now = self.circumstances(request)
+        now = circumstances or self.circumstances(request)
         asked = [policy.name]
         while (other := effect_of(policy, request, profile, now).policy) is not None:
             if other in asked:
@@ -126,6 +139,12 @@ class Router:
             decision = replace(decision, elapsed_us=(time.perf_counter() - started) * 1e6)
         return decision
 
+    def logged(self, request: Request, decision: Decision) -> Decision:
+        """The decision, after a line about it was put into the log, where there is one."""
+        if self.log is not None:
+            self.log.add(request, decision, self.circumstances(request))
+        return decision
+
     def circumstances(self, request: Request) -> Circumstances:
         """What rules and budgets ask beside the request: time of day, the machine's load, what was spent today."""
         now = time.localtime()
@@ -136,6 +155,7 @@ class Router:
             load=_load(self.machine.cores),
             spent_by_user=by_user,
             spent=spent,
+            previous=self._sessions.get(request.session) if request.session is not None else None,
         )
 
     async def aroute(self, request: RequestLike, *, policy: Policy | str | None = None, answering: bool = False) -> Decision:
@@ -158,7 +178,7 @@ class Router:
     def stream(self, request: RequestLike, *, policy: Policy | str | None = None) -> ReplyStream:
         """Answer piece by piece: iterate for events; `.decision` is there at once, `.reply` at the end."""
         parsed = Request.of(request)
-        return ReplyStream(self, parsed, self.route(parsed, policy=policy, answering=True))
+        return ReplyStream(self, parsed, self.logged(parsed, self.route(parsed, policy=policy, answering=True)))
 
     async def aask(self, request: RequestLike, *, policy: Policy | str | None = None) -> Reply:
         """`ask`, asynchronous."""
@@ -170,7 +190,7 @@ class Router:
     async def astream(self, request: RequestLike, *, policy: Policy | str | None = None) -> ReplyStream:
         """`stream`, asynchronous: await it, then iterate with `async for`."""
         parsed = Request.of(request)
-        return ReplyStream(self, parsed, await self.aroute(parsed, policy=policy, answering=True))
+        return ReplyStream(self, parsed, self.logged(parsed, await self.aroute(parsed, policy=policy, answering=True)))
 
     # ── what there is ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -262,6 +282,17 @@ class Router:
             if self._calibration is None:
                 self._calibration = Calibration.of(self.machine)
             return self._calibration
+
+    def remember(self, session: str, candidate: Candidate, done: Done) -> None:
+        """What answered this session last; the oldest sessions are forgotten first."""
+        build, usage = candidate.build, done.usage
+        tokens = (usage.prompt_tokens or 0) + (usage.reasoning_tokens or 0) + (usage.answer_tokens or 0)
+        previous = Previous((build.engine, build.endpoint, build.name), candidate.thinking, candidate.budget_tokens, tokens)
+        with self._lock:
+            self._sessions[session] = previous
+            self._sessions.move_to_end(session)
+            while len(self._sessions) > MAX_SESSIONS:
+                self._sessions.popitem(last=False)
 
     def charge(self, user: str | None, decision: Decision, candidate: Candidate, done: Done) -> None:
         """Put a reply's tokens, their price and the energy of its time on the day's account."""
@@ -443,6 +474,8 @@ class ReplyStream:
         if isinstance(event, Done):
             self._router.learn(self.served_by, event)
             self._router.charge(self._request.user, self.decision, self.served_by, event)
+            if self._request.session is not None:
+                self._router.remember(self._request.session, self.served_by, event)
 
     _started = False
 

@@ -6,6 +6,7 @@ QWEN_ROUTER_API_KEY     key sent to those servers
 QWEN_ROUTER_GGUF        GGUF files to run in process, separated like PATH
 QWEN_ROUTER_CHECKPOINTS checkpoint folders to run with transformers, separated like PATH
 QWEN_ROUTER_TIMEOUT_S   longest wait for the next piece of a reply (120)
+QWEN_ROUTER_DECISIONS   file that decisions are logged to, without prompts (decisions.jsonl in the cache folder); off: none
 OLLAMA_HOST             where Ollama listens (http://127.0.0.1:11434)
 
 python -c "from qwen_router.settings import Settings; print(Settings.from_environment())"
@@ -33,6 +34,7 @@ class Settings:
     gguf_files: tuple[Path, ...] = ()
     checkpoints: tuple[Path, ...] = ()
     timeout_s: float = 120.0
+    decision_log: Path | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -46,7 +48,16 @@ class Settings:
             gguf_files=_paths(env.get("QWEN_ROUTER_GGUF", "")),
             checkpoints=_paths(env.get("QWEN_ROUTER_CHECKPOINTS", "")),
             timeout_s=_seconds(env.get("QWEN_ROUTER_TIMEOUT_S") or "120"),
+            decision_log=_log(env.get("QWEN_ROUTER_DECISIONS") or ""),
         )
+
+
+def _log(text: str) -> Path | None:
+    if text.strip().lower() in ("off", "none", "0", "false"):
+        return None
+    from qwen_router.folders import user_cache_folder
+
+    return Path(text).expanduser() if text.strip() else user_cache_folder() / "decisions.jsonl"
 
 
 def _endpoint(text: str) -> str:

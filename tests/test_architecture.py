@@ -29,6 +29,7 @@ ROOMS = (
     "engines",
     "reply",
     "ledger",
+    "decision_log",
     "router",
 )
 DOORS = ("langchain", "agent", "service", "cli")

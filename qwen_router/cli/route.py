@@ -84,7 +84,10 @@ def route(
     objective: ObjectiveOption = None,
     machine: MachineOption = None,
     candidates: Annotated[str | None, typer.Option(help="Consider only these models, comma-separated.")] = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Show the verdict on every candidate.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say in a few lines what decided, and what would change it.")
+    ] = False,
+    verdicts: Annotated[bool, typer.Option("--verdicts", help="Show the verdict on every candidate.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Decide which model should answer a request, how, and why."""
@@ -102,12 +105,15 @@ def route(
 
         _run_lines(jsonl, decide, what="routing")
         return
-    decision = router.route(read_request(words, attach))
+    request = read_request(words, attach)
+    decision = router.logged(request, router.route(request))
     tell_unreachable(router)
     if as_json:
-        print_json(route_line(decision))
+        from qwen_router.decide.summary import summary_data
+
+        print_json(route_line(decision) | ({"explanation": summary_data(decision)} if explain else {}))
     else:
-        _print_decision(decision, every=explain)
+        _print_decision(decision, told=explain, every=verdicts)
     if decision.chosen is None:
         raise typer.Exit(3)
 
@@ -248,10 +254,17 @@ def _explain(request: Request, *, as_json: bool) -> None:
     out.print(f"\nto flip it: {told.flips}", markup=False)
 
 
-def _print_decision(decision: Decision, *, every: bool) -> None:
+def _print_decision(decision: Decision, *, told: bool, every: bool) -> None:
     from qwen_router.decide.explain import duration, gib
+    from qwen_router.decide.summary import summary
 
     out = console()
+    if told:
+        for line in summary(decision):
+            out.print(line, markup=False, soft_wrap=True)
+        if every:
+            _print_verdicts(decision)
+        return
     chosen = decision.chosen
     if chosen is None:
         out.print(f"nothing fits: {decision.reason}", markup=False)

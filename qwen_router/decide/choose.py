@@ -10,6 +10,7 @@ and numerical order. That nothing fits is a decision too.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from qwen_router.decide.candidates import Bools, CandidateTable, Floats, Ints
 from qwen_router.decide.decision import CAUSES, Candidate, Cause, Decision, Scope, candidate_at
 from qwen_router.decide.explain import reason_of
 from qwen_router.decide.predict import Prediction, predict
-from qwen_router.policy import Circumstances, Effect, effect_of
+from qwen_router.policy import Circumstances, Effect, Previous, effect_of
 from qwen_router.policy.schema import Objective
 from qwen_router.profile.types import Profile
 from qwen_router.request import MODALITIES, Request, Wishes
@@ -33,11 +34,14 @@ def decide(
     circumstances: Circumstances | None = None,
 ) -> Decision:
     """Judge every candidate of `table` for the request and choose by the table's policy in these circumstances."""
-    policy = table.policy
-    effect = effect_of(policy, request, profile, circumstances or Circumstances())
+    circumstances = circumstances or Circumstances()
+    effect = effect_of(table.policy, request, profile, circumstances)
     answer_tokens = request.wishes.max_output_tokens or effect.max_answer_tokens
     budgets = _budgets(table, request.wishes, effect)
     prediction = predict(table, profile, budgets=budgets, max_answer_tokens=answer_tokens)
+    before = _place_of(circumstances.previous, table, budgets)
+    if before is not None and circumstances.previous is not None:
+        prediction = _credited(prediction, table, before, circumstances.previous.cached_tokens)
     causes = _causes(table, request, profile, prediction, budgets, effect)
     possible = causes == 0
     judged = _judged(table, prediction, effect)
@@ -47,6 +51,9 @@ def decide(
     near = soon & (judged >= _good_enough(effect, best) - 1e-12)
     least = _measure(prediction, judged, effect)
     order = _order(table, prediction, judged, least, possible, tier=2 - soon.astype(np.int64) - near)
+    kept = None
+    if before is not None:
+        order, kept = _session(order, before, request, decision_of=lambda index: _label(table, budgets, index))
     candidates = _distinct(table, prediction, budgets, order, 1 + effect.fallback_attempts, effect)
     overrides = _overrides(request.wishes, candidates[0] if candidates else None)
     decision = Decision(
@@ -66,9 +73,59 @@ def decide(
         patience_s=patience_s,
         effect=effect,
         overrides=overrides,
+        kept=kept,
     )
     object.__setattr__(decision, "reason", reason_of(decision))
     return decision
+
+
+def _place_of(previous: Previous | None, table: CandidateTable, budgets: Ints) -> int | None:
+    """Where the candidate stands that answered this session last: its build and mode, at the nearest budget."""
+    if previous is None:
+        return None
+    builds = [b for b, build in enumerate(table.builds) if (build.engine, build.endpoint, build.name) == previous.build]
+    same = np.flatnonzero(np.isin(table.build_of, builds) & (table.thinks == previous.thinks))
+    if not len(same):
+        return None
+    return int(same[int(np.argmin(np.abs(budgets[same] - previous.budget_tokens)))])
+
+
+def _credited(prediction: Prediction, table: CandidateTable, before: int, cached_tokens: int) -> Prediction:
+    """The prediction in which the session's own candidate does not read again what its engine still holds: that is what
+    every other one is charged for a switch, beside its loading."""
+    b = int(table.build_of[before])
+    prefill_tps = table.prefill_tps[b, max(0, int(prediction.bucket[before]))]
+    if not prefill_tps > 0:
+        return prediction
+    credit = min(cached_tokens / prefill_tps, float(prediction.first_token_s[before]))
+    first, total = prediction.first_token_s.copy(), prediction.total_s.copy()
+    first[before] -= credit
+    total[before] -= credit
+    return replace(prediction, first_token_s=first, total_s=total)
+
+
+def _session(order: Ints, before: int, request: Request, *, decision_of: Callable[[int], str]) -> tuple[Ints, str]:
+    """The order with the session's own candidate first where it must stay, and why it stays or goes.
+
+    Within a tool loop model and mode stay: a second model would not know what the first one meant. Between turns the
+    candidate competes with the credit of `_credited`, so it goes only for a gain that is worth more than the switch.
+    """
+    if before not in order:
+        return order, f"{decision_of(before)} answered before and is not possible now"
+    if request.in_tool_loop:
+        rest = order[order != before]
+        return np.concatenate(
+            ([before], rest)
+        ), f"{decision_of(before)} stays: within a tool loop model and mode do not change"
+    if int(order[0]) == before:
+        return order, f"{decision_of(before)} stays: nothing gains more than a switch would cost"
+    return order, f"moved from {decision_of(before)}: the gain is worth reading the conversation again"
+
+
+def _label(table: CandidateTable, budgets: Ints, index: int) -> str:
+    build = table.builds[int(table.build_of[index])]
+    mode = f", thinking {int(budgets[index])}" if table.thinks[index] else ""
+    return f"{build.model.short_name} {build.quant}{mode}"
 
 
 def _budgets(table: CandidateTable, wishes: Wishes, effect: Effect) -> Ints:

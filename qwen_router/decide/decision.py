@@ -99,7 +99,7 @@ class Decision:
     `chosen` is None when nothing can serve it; `reason` then says what would help. `fallbacks` are tried in order when the
     engine of the chosen one fails before its first byte.
     `best_quality` is the best within `patience_s`, and `slack` what was allowed below it. `overrides` lists every wish that
-    could not be kept.
+    could not be kept; `kept` says why the session's model stays or goes, where there is a session.
     """
 
     id: str
@@ -118,6 +118,7 @@ class Decision:
     patience_s: float
     effect: Effect = field(repr=False)
     overrides: tuple[str, ...] = ()
+    kept: str | None = None
     elapsed_us: float = 0.0
 
     def __len__(self) -> int:

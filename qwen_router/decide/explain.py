@@ -63,6 +63,8 @@ def reason_of(decision: Decision) -> str:
     refused = {CAUSES[c]: int(n) for c, n in zip(*np.unique(decision.causes, return_counts=True), strict=True) if c}
     out = ", ".join(f"{n} {IN_WORDS[cause]}" for cause, n in sorted(refused.items(), key=lambda kv: -kv[1])[:3])
     least = decision.effect.objective.minimise
+    if decision.kept is not None:
+        applied += f"; {decision.kept}"
     return (
         f"{what}{applied}: quality {chosen.quality:.2f} ({near}{prior}), about {duration(chosen.total_s)}; "
         f"least {least} of {left} possible" + (f" (refused: {out})" if out else "")

@@ -29,6 +29,17 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True)
+class Previous:
+    """What answered this session last, and how many tokens of the conversation its engine may still hold. `build` is the
+    engine's name, its endpoint, and the name of the model there."""
+
+    build: tuple[str, str, str]
+    thinks: bool
+    budget_tokens: int
+    cached_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class Circumstances:
     """What a decision depends on besides request and machine. None is unknown: a condition on it does not hold."""
 
@@ -37,6 +48,7 @@ class Circumstances:
     load: float | None = None
     spent_by_user: Spent = field(default_factory=Spent)
     spent: Spent = field(default_factory=Spent)
+    previous: Previous | None = None
 
 
 @dataclass(frozen=True, slots=True)

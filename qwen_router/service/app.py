@@ -25,6 +25,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from qwen_router import __version__
 from qwen_router.decide import Decision, decision_line
+from qwen_router.decide.summary import summary_data
 from qwen_router.errors import InvalidRequest, RouterError, UnknownName
 from qwen_router.policy import Policy
 from qwen_router.profile import inspect, profile_line
@@ -128,6 +129,7 @@ class Doors:
         decision = await self.router.aroute(body, policy=policy, answering=flag(body, "answering", default=False))
         line = {**_id_of(body), **decision_line(decision), "profile": profile_line(decision.profile)}
         if flag(body, "explain", default=False):
+            line["explanation"] = summary_data(decision)
             line["verdicts"] = _verdicts(decision)
         return _json(line)
 
