@@ -14,8 +14,7 @@ import threading
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import aclosing
+from collections.abc import Sequence
 from dataclasses import replace
 
 from qwen_router.catalog import Catalog
@@ -31,10 +30,10 @@ from qwen_router.decide import (
     served_builds,
 )
 from qwen_router.decision_log import DecisionLog
-from qwen_router.demo import DEMO_NOTICE
-from qwen_router.engines.base import Call, Done, Engine, Event, ThinkingPlan
+from qwen_router.engines.base import Done, Engine
 from qwen_router.engines.timing import predicted_of, ratios
-from qwen_router.errors import EngineError, InvalidPolicy, NoModelFits, RouterError, UnknownName
+from qwen_router.errors import EngineError, InvalidPolicy, RouterError, UnknownName
+from qwen_router.faults import Check, fault_of
 from qwen_router.hardware import Calibration, Machine, ServedBuild, detect
 from qwen_router.hardware.presets import machine as machine_named
 from qwen_router.hardware.speed import LOCAL_ENGINES
@@ -43,7 +42,8 @@ from qwen_router.policy import Circumstances, Policy, Previous, effect_of
 from qwen_router.policy.schema import WEEKDAYS
 from qwen_router.profile import inspect
 from qwen_router.profile.types import Profile
-from qwen_router.reply import Reply, ReplyBuilder
+from qwen_router.reply import Reply
+from qwen_router.reply_stream import ReplyStream
 from qwen_router.request import Request, RequestLike
 from qwen_router.settings import Settings
 
@@ -168,24 +168,52 @@ class Router:
 
     # ── answer ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def ask(self, request: RequestLike, *, policy: Policy | str | None = None) -> Reply:
-        """Answer `request`. Raises `NoModelFits` when nothing can, or the last `EngineError` when every attempt failed."""
-        stream = self.stream(request, policy=policy)
-        for _ in stream:
-            pass
-        return stream.reply
+    def ask(self, request: RequestLike, *, policy: Policy | str | None = None, check: Check | None = None) -> Reply:
+        """Answer `request`. Raises `NoModelFits` when nothing can, or the last `EngineError` when every attempt failed.
+
+        Where the policy says `fallback.escalate`, or a `check` is given, a reply that is empty, broken, cut, refused, in
+        another language or failing the check is asked for again from the next better model, within the attempts and budgets
+        of the policy; `Reply.failed_attempts` says what was wrong with the earlier ones.
+        """
+        stream: ReplyStream | None = self.stream(request, policy=policy)
+        while True:
+            assert stream is not None
+            for _ in stream:
+                pass
+            reply = stream.reply
+            stream = self._stronger(stream, reply, check)
+            if stream is None:
+                return reply
 
     def stream(self, request: RequestLike, *, policy: Policy | str | None = None) -> ReplyStream:
         """Answer piece by piece: iterate for events; `.decision` is there at once, `.reply` at the end."""
         parsed = Request.of(request)
         return ReplyStream(self, parsed, self.logged(parsed, self.route(parsed, policy=policy, answering=True)))
 
-    async def aask(self, request: RequestLike, *, policy: Policy | str | None = None) -> Reply:
+    async def aask(self, request: RequestLike, *, policy: Policy | str | None = None, check: Check | None = None) -> Reply:
         """`ask`, asynchronous."""
-        stream = await self.astream(request, policy=policy)
-        async for _ in stream:
-            pass
-        return stream.reply
+        stream: ReplyStream | None = await self.astream(request, policy=policy)
+        while True:
+            assert stream is not None
+            async for _ in stream:
+                pass
+            reply = stream.reply
+            stream = self._stronger(stream, reply, check)
+            if stream is None:
+                return reply
+
+    def _stronger(self, stream: ReplyStream, reply: Reply, check: Check | None) -> ReplyStream | None:
+        """The stream of the next better model where the reply is not good enough and another attempt is allowed."""
+        decision = stream.decision
+        if check is None and not decision.table.policy.fallback.escalate:
+            return None
+        if len(reply.failed_attempts) >= decision.effect.fallback_attempts:
+            return None
+        fault = fault_of(reply, decision, check)
+        if fault is None:
+            return None
+        now = effect_of(decision.table.policy, stream.request, decision.profile, self.circumstances(stream.request))
+        return None if now.exhausted is not None else stream.escalated(fault)
 
     async def astream(self, request: RequestLike, *, policy: Policy | str | None = None) -> ReplyStream:
         """`stream`, asynchronous: await it, then iterate with `async for`."""
@@ -372,115 +400,3 @@ def _this_machine() -> Machine:
     """This computer, with what was measured of it."""
     found = detect()
     return Calibration.of(found).applied(found)
-
-
-def call_for(request: Request, decision: Decision, candidate: Candidate, *, timeout_s: float) -> Call:
-    """What the engine gets: the candidate's mode, budget, window and sampling, with the caller's wishes on top."""
-    wishes = request.wishes
-    sampling = candidate.sampling
-    changes: dict[str, float] = {}
-    if wishes.temperature is not None and not (candidate.thinking and wishes.temperature == 0):
-        changes["temperature"] = wishes.temperature
-    if wishes.top_p is not None:
-        changes["top_p"] = wishes.top_p
-    return Call(
-        model=candidate.build.name,
-        messages=request.messages,
-        thinking=ThinkingPlan(candidate.thinking, candidate.budget_tokens if candidate.thinking else None),
-        behaviour=candidate.build.model.thinking.behaviour,
-        sampling=sampling.model_copy(update=changes) if changes else sampling,
-        max_answer_tokens=candidate.answer_tokens,
-        context_tokens=candidate.context_tokens,
-        tools=request.tools,
-        tool_choice=request.tool_choice,
-        response_format=request.response_format,
-        stop=wishes.stop,
-        seed=wishes.seed,
-        timeout_s=timeout_s,
-        prompt_tokens_estimate=decision.profile.input_tokens,
-    )
-
-
-class ReplyStream:
-    """Events of one answer, to iterate once, with `for` or `async for`; `reply` is complete afterwards."""
-
-    def __init__(self, router: Router, request: Request, decision: Decision) -> None:
-        if decision.chosen is None:
-            if router.unreachable and not router.served():  # nothing answers: say where it was looked for
-                raise router.unreachable[0]
-            raise NoModelFits(decision.reason, fix=router.way_out(request.wishes.model))
-        self.decision = decision
-        self.served_by: Candidate = decision.chosen
-        self._router = router
-        self._request = request
-        self._failed: list[str] = []
-        self._builder = ReplyBuilder()
-
-    def __iter__(self) -> Iterator[Event]:
-        for candidate, last in self._attempts():
-            engine = self._router.engine_of(candidate.build)
-            try:
-                for event in engine.stream(self._call(candidate)):
-                    self._note(event)
-                    yield event
-                return
-            except EngineError as error:
-                self._give_up_or_go_on(error, candidate, last=last)
-
-    async def __aiter__(self) -> AsyncIterator[Event]:
-        for candidate, last in self._attempts():
-            engine = self._router.engine_of(candidate.build)
-            try:
-                async with aclosing(engine.astream(self._call(candidate))) as events:  # type: ignore[type-var]
-                    async for event in events:
-                        self._note(event)
-                        yield event
-                return
-            except EngineError as error:
-                self._give_up_or_go_on(error, candidate, last=last)
-
-    @property
-    def reply(self) -> Reply:
-        """The whole reply. Raises `EngineError` while the stream has not ended."""
-        built = self._builder
-        if built.done is None:
-            raise EngineError("the reply has not ended", fix="iterate the stream to its end first")
-        return Reply(
-            answer="".join(built.answer),
-            reasoning="".join(built.reasoning),
-            tool_calls=tuple(built.tool_calls),
-            finish_reason=built.done.finish_reason,
-            usage=built.done.usage,
-            timings=built.done.timings,
-            violations=built.done.violations,
-            decision=self.decision,
-            served_by=self.served_by,
-            failed_attempts=tuple(self._failed),
-            notice=DEMO_NOTICE if self.served_by.build.model.demo else None,
-        )
-
-    def _attempts(self) -> Iterator[tuple[Candidate, bool]]:
-        chain = (self.served_by, *self.decision.fallbacks)
-        for position, candidate in enumerate(chain):
-            self.served_by = candidate
-            yield candidate, position == len(chain) - 1
-
-    def _call(self, candidate: Candidate) -> Call:
-        return call_for(self._request, self.decision, candidate, timeout_s=self._router.settings.timeout_s)
-
-    def _note(self, event: Event) -> None:
-        self._builder.add(event)
-        self._started = True
-        if isinstance(event, Done):
-            self._router.learn(self.served_by, event)
-            self._router.charge(self._request.user, self.decision, self.served_by, event)
-            if self._request.session is not None:
-                self._router.remember(self._request.session, self.served_by, event)
-
-    _started = False
-
-    def _give_up_or_go_on(self, error: EngineError, candidate: Candidate, *, last: bool) -> None:
-        """Only before the first event may somebody else answer: afterwards text would be said twice."""
-        if self._started or last:
-            raise error
-        self._failed.append(f"{candidate.label} on {candidate.build.engine}: {error.problem}")

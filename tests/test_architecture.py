@@ -28,8 +28,10 @@ ROOMS = (
     "settings",
     "engines",
     "reply",
+    "faults",
     "ledger",
     "decision_log",
+    "reply_stream",
     "router",
 )
 DOORS = ("langchain", "agent", "service", "cli")

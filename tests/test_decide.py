@@ -13,14 +13,15 @@ from hypothesis import strategies as st
 from qwen_router.catalog import Context
 from qwen_router.decide import Build, Decision, decide, decision_line
 from qwen_router.decide.candidates import candidate_table
-from qwen_router.hardware.machine import Machine
+from qwen_router.hardware.machine import Device, Machine
 from qwen_router.policy import Policy
 from qwen_router.profile.types import DOMAINS, Profile
 from qwen_router.request import Request, ToolSpec, Wishes
 from tests.worlds import Abilities, build, machine, model, profile
 
 SMALL, LARGE = model("small"), model("large", width=6)
-ABILITIES = Abilities({("small", False): -1.0, ("small", True): 0.5, ("large", False): 1.0, ("large", True): 2.5})
+ABILITIES_BY_NAME = {("small", False): -1.0, ("small", True): 0.5, ("large", False): 1.0, ("large", True): 2.5}
+ABILITIES = Abilities(ABILITIES_BY_NAME)
 BALANCED = Policy.from_yaml("name: balanced")
 HELLO = Request.of("hello")
 
@@ -281,3 +282,18 @@ def test_a_harder_request_never_has_better_predicted_quality(difficulty: float, 
     low, high = sorted((difficulty, harder))
     easy, hard = decided(build(SMALL), needs=profile(difficulty=low)), decided(build(SMALL), needs=profile(difficulty=high))
     assert (easy.prediction.quality >= hard.prediction.quality - 1e-12).all()
+
+
+def test_a_model_that_fits_once_another_is_unloaded_is_charged_for_loading_both_again() -> None:
+    held = replace(build(LARGE, engine="ollama", resident_context_tokens=4096), resident_mib=3000.0)
+    other = build(model("other", width=5), engine="ollama")
+    abilities = Abilities({**ABILITIES_BY_NAME, ("other", False): 2.0, ("other", True): 3.0})
+    free = Machine("full", (Device("cpu", "cpu", "a CPU", 6000, 1500, bandwidth_gib_s=50, compute_tflops=1),), 8, "test")
+    decision = decided(held, other, on=free, abilities=abilities)
+    table = decision.table
+    assert table.fits[1, 0] and table.evicts[1, 0] and not table.evicts[0].any()
+    assert table.eviction_s[1] == pytest.approx(3000 / 500)
+    candidate = next(v.candidate for v in decision.verdicts() if v.candidate.build.model.short_name == "other")
+    assert candidate.load_s == pytest.approx(table.load_s[1] + table.eviction_s[1])
+    elsewhere = decided(held, build(model("other", width=5), engine="llamacpp"), on=free, abilities=abilities)
+    assert "memory" in fates(elsewhere)["other"]  # another engine unloads nothing of Ollama's

@@ -24,7 +24,7 @@ from qwen_router.errors import CatalogError
 from qwen_router.hardware.calibration import Calibration
 from qwen_router.hardware.machine import EngineName, Machine, ServedBuild
 from qwen_router.hardware.memory import memory_line
-from qwen_router.hardware.speed import placed_speed
+from qwen_router.hardware.speed import DEFAULT_DISK_READ_MIB_S, placed_speed
 from qwen_router.policy import Builds, Policy
 from qwen_router.request import MODALITIES
 
@@ -48,6 +48,7 @@ class Build:
     installed: bool
     resident: bool = False
     resident_context_tokens: int | None = None
+    resident_mib: float | None = None
     how_to_get: str | None = None
 
     def answers_to(self, name: str) -> bool:
@@ -62,7 +63,8 @@ class CandidateTable:
 
     `context_tokens`, `total_mib`, `decode_tps`, `prefill_tps` are [b, k]; where a build does not fit, `fits` is False and
     the speeds are 0; where nothing is known of it
-    (`known`), they are not numbers. `ability` (budget without end) and `ability_floor` (no thought) are means in
+    (`known`), they are not numbers. `evicts` [b, k]: it fits only when its engine unloads what it has loaded, whose loading
+    anew, `eviction_s` [b], is then charged. `ability` (budget without end) and `ability_floor` (no thought) are means in
     logits [n, domain], `ability_sd` and `scored` likewise;
     `vision_*` are [n]. `rule_refuses` and `rule_bonus` are [rule, b]; `input_usd` and `output_usd` are the prices of a
     token, 0 for a build on this computer and not a number where an endpoint elsewhere has none.
@@ -78,6 +80,8 @@ class CandidateTable:
     decode_tps: Floats
     prefill_tps: Floats
     load_s: Floats
+    evicts: Bools
+    eviction_s: Floats
     power_w: Floats
     kept_away: Bools
     can_stay_off: Bools
@@ -154,6 +158,7 @@ def served_builds(catalog: Catalog, served: Sequence[ServedBuild]) -> tuple[Buil
                 installed=True,
                 resident=item.resident,
                 resident_context_tokens=item.context_tokens if item.resident else None,
+                resident_mib=item.memory_mib if item.resident else None,
             )
         )
     return tuple(builds)
@@ -213,6 +218,8 @@ def candidate_table(
         decode_tps=columns.decode_tps,
         prefill_tps=columns.prefill_tps,
         load_s=columns.load_s,
+        evicts=columns.evicts,
+        eviction_s=columns.eviction_s,
         power_w=columns.power_w,
         kept_away=np.array([_kept_away(b, policy) for b in builds], dtype=np.bool_),
         can_stay_off=np.array([b.model.thinking.behaviour == "toggle" for b in builds], dtype=np.bool_),
@@ -268,7 +275,13 @@ class _Physical:
     decode_tps: Floats
     prefill_tps: Floats
     load_s: Floats
+    evicts: Bools
+    eviction_s: Floats
     power_w: Floats
+
+
+SWAPPING = ("ollama", "llamacpp", "transformers")
+"""Engines that unload a model by themselves when another one is asked for and there is no room for both."""
 
 
 def _physical(builds: tuple[Build, ...], machine: Machine, policy: Policy, calibration: Calibration | None) -> _Physical:
@@ -279,6 +292,8 @@ def _physical(builds: tuple[Build, ...], machine: Machine, policy: Policy, calib
     total, decode, prefill = np.full(shape, np.nan), np.full(shape, np.nan), np.full(shape, np.nan)
     fits, known = np.zeros(shape, dtype=np.bool_), np.zeros(len(builds), dtype=np.bool_)
     free, load, power = np.zeros(len(builds)), np.zeros(len(builds)), np.full(len(builds), np.nan)
+    evicts, eviction = np.zeros(shape, dtype=np.bool_), np.zeros(len(builds))
+    held = _held(builds)
     roomy = replace(machine, devices=tuple(replace(d, memory_free_mib=d.memory_total_mib) for d in machine.devices))
     for i, build in enumerate(builds):
         here = roomy if build.resident else machine  # what is loaded holds its memory already
@@ -297,10 +312,52 @@ def _physical(builds: tuple[Build, ...], machine: Machine, policy: Policy, calib
             context_tokens=context[i],
             calibration=calibration,
         )
+        others_mib, others_s = held.get((build.engine, build.endpoint), (0.0, 0.0))
+        if not build.resident and others_mib and not speed.fits.all():
+            alone = placed_speed(
+                build.model,
+                line,
+                quant=build.quant,
+                engine=build.engine,
+                machine=_freed(machine, others_mib),
+                context_tokens=context[i],
+                calibration=calibration,
+            )
+            evicts[i], eviction[i] = alone.fits & ~speed.fits, others_s
+            speed = replace(
+                speed,
+                fits=speed.fits | alone.fits,
+                decode_tps=np.where(speed.fits, speed.decode_tps, alone.decode_tps),
+                prefill_tps=np.where(speed.fits, speed.prefill_tps, alone.prefill_tps),
+                free_mib=alone.free_mib,
+                load_s=speed.load_s or alone.load_s,
+                power_w=alone.power_w if speed.power_w is None else speed.power_w,
+            )
         fits[i], decode[i], prefill[i], free[i] = speed.fits, speed.decode_tps, speed.prefill_tps, speed.free_mib
         load[i] = speed.load_s if build.installed else 0.0  # advice is about a model that was started once and stays
         power[i] = np.nan if speed.power_w is None else speed.power_w
-    return _Physical(context, total, fits, known, free, decode, prefill, load, power)
+    return _Physical(context, total, fits, known, free, decode, prefill, load, evicts, eviction, power)
+
+
+def _held(builds: Sequence[Build]) -> dict[tuple[str, str], tuple[float, float]]:
+    """MiB that each swapping engine's loaded builds hold, and seconds to load them again, by engine and endpoint."""
+    held: dict[tuple[str, str], tuple[float, float]] = {}
+    for build in builds:
+        if build.resident and build.engine in SWAPPING and build.resident_mib:
+            mib, seconds = held.get((build.engine, build.endpoint), (0.0, 0.0))
+            key = (build.engine, build.endpoint)
+            held[key] = (mib + build.resident_mib, seconds + build.resident_mib / DEFAULT_DISK_READ_MIB_S)
+    return held
+
+
+def _freed(machine: Machine, mib: float) -> Machine:
+    """The machine once so much is unloaded: from its accelerators in order, what is left from main memory."""
+    devices, left = [], mib
+    for device in (*machine.accelerators, *(d for d in machine.devices if d.kind == "cpu")):
+        more = min(left, device.memory_total_mib - device.memory_free_mib)
+        left -= more
+        devices.append(replace(device, memory_free_mib=device.memory_free_mib + more))
+    return replace(machine, devices=tuple(devices))
 
 
 def _kept_away(build: Build, policy: Policy) -> bool:

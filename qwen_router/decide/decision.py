@@ -127,6 +127,17 @@ class Decision:
     def candidate(self, index: int) -> Candidate:
         return candidate_at(self.table, self.prediction, self.budgets, index, sampling=self.effect.sampling)
 
+    def next_better(self, than: Candidate, *, not_of: frozenset[str] = frozenset()) -> Candidate | None:
+        """The candidate to ask after one that failed: of those that are noticeably better and of no model in `not_of`, the
+        first by the order of the decision's objective; None where nobody is better."""
+        better = [
+            int(i)
+            for i in self.order
+            if self.prediction.quality[i] > than.quality + 0.01
+            and self.table.builds[self.table.build_of[i]].model.id not in not_of | {than.build.model.id}
+        ]
+        return self.candidate(better[0]) if better else None
+
     def verdicts(self) -> Iterator[Verdict]:
         """Every candidate's verdict, best first: the chosen one, the possible ones, then the refused ones."""
         from qwen_router.decide.explain import verdict_at

@@ -72,7 +72,7 @@ def predict(table: CandidateTable, profile: Profile, *, budgets: Ints, max_answe
     resident_window = table.resident_context_tokens[of]
     resident = resident_window >= np.minimum(window, before_answer + max_answer_tokens)
     window = np.where(resident, resident_window, window)
-    load = np.where(resident, 0.0, table.load_s[of])
+    load = np.where(resident, 0.0, table.load_s[of] + table.eviction_s[of] * table.evicts[of, at])
     need = thinking_need_tokens(profile.depth)
     thought = np.where(table.thinks, need * -np.expm1(-budgets / need), 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -111,7 +111,8 @@ def _best(decision: Decision) -> list[str]:
 
 def _numbers(c: Candidate) -> str:
     prior = "" if c.scored else " (no published score)"
-    return f"{c.label} on {c.build.engine}: quality {c.quality:.2f}{prior}, {duration(c.total_s)}, {gib(c.memory_mib)}"
+    load = f", {duration(c.load_s)} of it loading" if c.load_s else ""
+    return f"{c.label} on {c.build.engine}: quality {c.quality:.2f}{prior}, {duration(c.total_s)}{load}, {gib(c.memory_mib)}"
 
 
 def _decided(decision: Decision) -> str:

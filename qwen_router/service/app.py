@@ -29,8 +29,9 @@ from qwen_router.decide.summary import summary_data
 from qwen_router.errors import InvalidRequest, RouterError, UnknownName
 from qwen_router.policy import Policy
 from qwen_router.profile import inspect, profile_line
+from qwen_router.reply_stream import ReplyStream
 from qwen_router.request import Request
-from qwen_router.router import ReplyStream, Router
+from qwen_router.router import Router
 from qwen_router.service import listing
 from qwen_router.service.body import MAX_BODY_BYTES, encode, flag, read_object
 from qwen_router.service.ollama_wire import OllamaWire, timestamp

@@ -14,8 +14,8 @@ from typing import Any
 from qwen_router.engines.base import Reasoning, Text, Timings
 from qwen_router.errors import RouterError
 from qwen_router.reply import Reply
+from qwen_router.reply_stream import ReplyStream
 from qwen_router.request import ToolCall
-from qwen_router.router import ReplyStream
 from qwen_router.service.body import encode
 from qwen_router.service.problems import error_body
 from qwen_router.service.turn import Piece, router_block

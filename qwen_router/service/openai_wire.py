@@ -15,8 +15,8 @@ from typing import Any
 from qwen_router.engines.base import Reasoning, Text
 from qwen_router.errors import InvalidRequest, RouterError
 from qwen_router.reply import Reply
+from qwen_router.reply_stream import ReplyStream
 from qwen_router.request import ToolCall
-from qwen_router.router import ReplyStream
 from qwen_router.service.body import encode, flag
 from qwen_router.service.problems import error_body
 from qwen_router.service.turn import Piece, router_block

@@ -24,8 +24,9 @@ from qwen_router.engines.base import Done, Event, Reasoning, Text
 from qwen_router.errors import EngineNonsense, RouterError
 from qwen_router.policy import Policy
 from qwen_router.reply import Reply
+from qwen_router.reply_stream import ReplyStream
 from qwen_router.request import ToolCall
-from qwen_router.router import ReplyStream, Router
+from qwen_router.router import Router
 from qwen_router.service.body import encode
 from qwen_router.service.problems import expected_only
 
