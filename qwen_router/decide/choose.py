@@ -87,7 +87,7 @@ def _place_of(previous: Previous | None, table: CandidateTable, budgets: Ints) -
     same = np.flatnonzero(np.isin(table.build_of, builds) & (table.thinks == previous.thinks))
     if not len(same):
         return None
-    return int(same[int(np.argmin(np.abs(budgets[same] - previous.budget_tokens)))])
+    return int(same[np.lexsort((table.tie_rank[same], np.abs(budgets[same] - previous.budget_tokens)))[0]])
 
 
 def _credited(prediction: Prediction, table: CandidateTable, before: int, cached_tokens: int) -> Prediction:
