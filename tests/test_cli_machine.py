@@ -75,6 +75,7 @@ def test_vllm_is_asked_in_its_own_way() -> None:
         pytest.param(("fit", "Qwen3-8B", "-q", "q4_K_L"), 2, "q4_K_M", id="misspelt-quantisation"),
         pytest.param(("fit", "Qwen3-8B", "--engine", "transformers", "-q", "q4_K_M"), 2, "cannot run", id="not-that-engine"),
         pytest.param(("fit", "Qwen3-235B-A22B", "--machine", "raspberry-pi-5-8"), 3, "", id="no-room"),
+        pytest.param(("fit", "qwen-turbo"), 1, "served by its maker only", id="hosted"),
         pytest.param(("fit", "--machine", "raspberry-pi-5-9"), 2, "raspberry-pi-5-8", id="misspelt-machine"),
         pytest.param(("hardware", "--measure", "--machine", "rtx-4090"), 2, "cannot be measured", id="measuring-a-plan"),
         pytest.param(("models", "show", "qwen3:9b"), 2, "qwen3:8b", id="misspelt-model"),

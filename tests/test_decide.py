@@ -297,3 +297,16 @@ def test_a_model_that_fits_once_another_is_unloaded_is_charged_for_loading_both_
     assert candidate.load_s == pytest.approx(table.load_s[1] + table.eviction_s[1])
     elsewhere = decided(held, build(model("other", width=5), engine="llamacpp"), on=free, abilities=abilities)
     assert "memory" in fates(elsewhere)["other"]  # another engine unloads nothing of Ollama's
+
+
+def test_outside_english_and_chinese_a_model_is_a_little_less_able_but_not_at_translating() -> None:
+    def best(**changes: object) -> float:
+        return float(decided(needs=profile(**changes)).prediction.quality.max())
+
+    plain = best()
+    assert best(language="sw", output_languages=("sw",)) < plain
+    assert best(language="en", output_languages=("de",)) < plain
+    assert best(language="zh", output_languages=("en", "zh")) == pytest.approx(plain)
+    translating = {domain: float(domain == "translation") for domain in DOMAINS}
+    both = [best(domain="translation", domains=translating, language=language) for language in ("en", "sw")]
+    assert both[0] == pytest.approx(both[1])

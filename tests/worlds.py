@@ -98,7 +98,10 @@ class Abilities:
     def is_scored(self, keys: Sequence[tuple[str, bool]]) -> np.ndarray:
         return np.ones((len(keys), len(DOMAINS)), dtype=np.bool_)
 
-    def quant_penalty(self, quant: str) -> float:
+    def languages(self, keys: Sequence[tuple[str, bool]]) -> tuple[np.ndarray, np.ndarray]:
+        return np.full(len(keys), -0.5), np.full(len(keys), 0.1)
+
+    def quant_penalty(self, quant: str, params: float | None = None) -> float:
         return {"q4_K_M": 0.1}.get(quant, 0.0)
 
 

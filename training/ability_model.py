@@ -2,10 +2,11 @@
 
 logit(score) = sharpness[benchmark] x ability[model, mode, domain] - difficulty[benchmark] + noise. An ability is a straight
 line in size, share of active parameters, release date and thinking, plus deviations of family, model, model x mode and
-model x mode x domain. Given the sharpness the fit is one linear system (kriging), its posterior gives the standard
-deviations, and how strongly each kind of deviation is shrunk is chosen by the marginal likelihood; sharpness and abilities
-are found in turn. Two versions of a benchmark have two difficulties, so they are never compared. The table that ships is
-made by `abilities.py`, how good it is measured by `ability_held_out.py`.
+model x mode x domain. On benchmarks in many languages, and on one kind of picture, an offset of its own is added to the
+ability, made of the same kinds of terms. Given the sharpness the fit is one linear system (kriging), its posterior gives
+the standard deviations, and how strongly each kind of deviation is shrunk is chosen by the marginal likelihood; sharpness
+and abilities are found in turn. Two versions of a benchmark have two difficulties, so they are never compared. The table
+that ships is made by `abilities.py`, how good it is measured by `ability_held_out.py`.
 
     python -c "from training.ability_model import AXES; print(AXES)"
 """
@@ -21,13 +22,18 @@ from numpy.typing import NDArray
 
 from qwen_router.catalog import Model
 from qwen_router.profile.types import DOMAINS
-from training.benchmark_domains import BENCHMARKS, Benchmark
+from training.benchmark_domains import BENCHMARKS, KINDS, LANGUAGES, Benchmark
 
 Floats = NDArray[np.float64]
 Key = tuple[str, bool]
 """A model's id and whether it thinks."""
 
 AXES: tuple[str, ...] = (*DOMAINS, "vision")
+KIND_COLUMNS: tuple[str, ...] = tuple(f"picture:{kind}" for kind in KINDS)
+OFFSETS: tuple[str, ...] = (LANGUAGES, *KIND_COLUMNS)
+COLUMNS: tuple[str, ...] = (*AXES, *OFFSETS)
+TRANSLATION_IS: tuple[str, ...] = ("knowledge", "extraction", LANGUAGES)
+"""No published score here is on translating. It is set to the average of the first two abilities, in other languages."""
 THINKING_OF = {"thinking": True, "always-thinking": True, "non-thinking": False, "none": False}
 SPECIALISTS = {
     "codeqwen1.5": "code",
@@ -38,6 +44,8 @@ SPECIALISTS = {
 }
 SQUARED_SIZE = 1
 """The column of `_features` that bends for all domains alike: seven sizes a domain are too few to bend each."""
+KIND_FEATURES = (0, 3, 4)
+"""Of `_features`: size, date, thinking. Six kinds share 83 scores, which carry no more."""
 SHARPNESS_SD = 0.35
 """Prior of a benchmark's sharpness: normal around 1."""
 
@@ -64,11 +72,22 @@ class Scales:
     model: float = 0.3
     mode: float = 0.3
     cell: float = 0.3
+    language_slope: float = 0.1
+    language_family: float = 0.1
+    language_model: float = 0.1
+    language_cell: float = 0.1
+    kind_slope: float = 0.1
+    kind_model: float = 0.1
     noise: float = 0.3
     difficulty: float = 3.0
 
 
-TUNED = ("slope_by_domain", "family", "family_by_domain", "model", "mode", "cell", "noise")
+TUNED = (
+    *("slope_by_domain", "family", "family_by_domain", "model", "mode", "cell"),
+    *("language_slope", "language_family", "language_model", "language_cell", "kind_slope", "kind_model", "noise"),
+)
+OF_OFFSETS = tuple(name for name in TUNED if name.startswith(("language_", "kind_")))
+GRID = (0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.55, 0.75, 1.0)
 
 
 # --- what was published ---
@@ -110,38 +129,85 @@ def percent_of(logit: float, benchmark: Benchmark) -> float:
 
 @dataclass(frozen=True)
 class Design:
-    """One row a (key, axis): which terms make up its ability. Blocks are named like the fields of `Scales`."""
+    """One row a (key, column): which terms make up its ability. Blocks are named like the fields of `Scales`."""
 
     keys: tuple[Key, ...]
     blocks: Mapping[str, Floats]
 
-    def row(self, key: Key, axis: str) -> int:
-        return self.keys.index(key) * len(AXES) + AXES.index(axis)
+    def row(self, key: Key, column: str) -> int:
+        return self.keys.index(key) * len(COLUMNS) + COLUMNS.index(column)
+
+    def asked(self, on: Sequence[Observation]) -> Floats:
+        """What each score rests on: weights over the flat abilities."""
+        weights = np.zeros((len(on), len(self.keys) * len(COLUMNS)))
+        for n, seen in enumerate(on):
+            for column, weight in loading(BENCHMARKS[seen.benchmark]).items():
+                weights[n, self.row(seen.key, column)] = weight
+        return weights
+
+
+def loading(benchmark: Benchmark) -> dict[str, float]:
+    """The abilities that a benchmark asks for: the average over its domains, plus its offset."""
+    shares = {axis: 1 / len(benchmark.domains) for axis in benchmark.domains}
+    return shares | ({offset_of(benchmark): 1.0} if benchmark.offset else {})
+
+
+def offset_of(benchmark: Benchmark) -> str:
+    """A kind of picture may be called like a domain (`math`), so kinds carry a prefix among the columns."""
+    return benchmark.offset if benchmark.offset == LANGUAGES else f"picture:{benchmark.offset}"
 
 
 def design(models: Sequence[Model]) -> Design:
     by_id = {m.id: m for m in models}
     keys = keys_of(models)
+    spoken = languages_named(models)
+    axes, kinds, languages = (_columns(names) for names in (AXES, KIND_COLUMNS, (LANGUAGES,)))
     features = np.array([_features(by_id[model_id], thinking=thinking) for model_id, thinking in keys])
-    axes = np.eye(len(AXES))
-    repeated = np.repeat(features, len(AXES), axis=0)
-    tiled = np.tile(axes, (len(keys), 1))
-    by_domain = np.einsum("nf,na->nfa", np.delete(repeated, SQUARED_SIZE, axis=1), tiled).reshape(len(repeated), -1)
-    special = np.array([[_special(by_id[i].family, axis)] for i, _ in keys for axis in AXES])
-    family = np.repeat(_one_hot([by_id[i].family for i, _ in keys]), len(AXES), axis=0)
-    model = np.repeat(_one_hot([i for i, _ in keys]), len(AXES), axis=0)
-    mode = np.repeat(np.eye(len(keys)), len(AXES), axis=0)
-    family_by_domain = np.einsum("nf,na->nfa", family, tiled).reshape(len(family), -1)
+    tongues = np.array([[*_features(by_id[i], thinking=t), spoken[i]] for i, t in keys])
+    special = np.array([[[_special(by_id[i].family, axis)] for axis in COLUMNS] for i, _ in keys])
+    family, model = _one_hot([by_id[i].family for i, _ in keys]), _one_hot([i for i, _ in keys])
+    everywhere, each = axes.sum(axis=0)[:, None], axes.T
     blocks = {
-        "slope": np.hstack([repeated, special]),
-        "slope_by_domain": by_domain,
-        "family": family,
-        "family_by_domain": family_by_domain,
-        "model": model,
-        "mode": mode,
-        "cell": np.eye(len(keys) * len(AXES)),
+        "slope": np.hstack([_spread(features, everywhere), special.reshape(-1, 1)]),
+        "slope_by_domain": _spread(np.delete(features, SQUARED_SIZE, axis=1), each),
+        "family": _spread(family, everywhere),
+        "family_by_domain": _spread(family, each),
+        "model": _spread(model, everywhere),
+        "mode": _spread(np.eye(len(keys)), everywhere),
+        "cell": _spread(np.eye(len(keys)), each),
+        "language_slope": _spread(np.delete(tongues, SQUARED_SIZE, axis=1), languages.T),
+        "language_family": _spread(family, languages.T),
+        "language_model": _spread(model, languages.T),
+        "language_cell": _spread(np.eye(len(keys)), languages.T),
+        "kind_slope": _spread(features[:, KIND_FEATURES], kinds.T),
+        "kind_model": _spread(model, kinds.T),
     }
     return Design(keys, blocks)
+
+
+def _columns(names: Sequence[str]) -> Floats:
+    """One row a name, with a one at its column."""
+    return np.array([[float(name == column) for column in COLUMNS] for name in names])
+
+
+def _spread(terms: Floats, columns: Floats) -> Floats:
+    """Every term of a key in every set of columns: [keys x COLUMNS, terms x sets]."""
+    spread: Floats = np.einsum("kt,cs->kcts", terms, columns).reshape(len(terms) * len(columns), -1)
+    return spread
+
+
+def languages_named(models: Sequence[Model]) -> dict[str, float]:
+    """Doublings of the number of languages that the maker names, over 29 (Qwen2.5's), a quarter each.
+
+    Where a card names none, those of the model nearest in date that does; Math models say what they were tuned on.
+    """
+    named = [m for m in models if m.languages and m.family not in ("qwen2-math", "qwen2.5-math")]
+    found = {}
+    for model in models:
+        near = min(named, key=lambda other: (abs(_years(other) - _years(model)), other.id), default=None)
+        count = model.languages or (near.languages if near else None) or 29
+        found[model.id] = float(np.log2(count / 29)) / 4
+    return found
 
 
 def _features(model: Model, *, thinking: bool) -> tuple[float, ...]:
@@ -152,10 +218,14 @@ def _features(model: Model, *, thinking: bool) -> tuple[float, ...]:
     voice = (model.architecture and model.architecture.speech_params) or 0
     total = float((model.total_params or 0) - voice)
     active = float(model.active_params or total)
-    year, month, *_ = (int(part) for part in model.release_date.split("-"))
-    years = (date(year, month, 1) - date(2025, 1, 1)).days / 365.25
     size = float(np.log2(total / 8e9))
-    return size, size**2 / 10, float(np.log2(active / total)), years, float(thinking), thinking * size
+    return size, size**2 / 10, float(np.log2(active / total)), _years(model), float(thinking), thinking * size
+
+
+def _years(model: Model) -> float:
+    """Years since 2025."""
+    year, month, *_ = (int(part) for part in model.release_date.split("-"))
+    return (date(year, month, 1) - date(2025, 1, 1)).days / 365.25
 
 
 def _special(family: str, axis: str) -> float:
@@ -177,13 +247,15 @@ class Problem:
     logits: Floats
     variances: Floats
 
+    def covariance(self, scales: Scales, *, noise: bool) -> Floats:
+        """Of the scores, before they are seen."""
+        whole = _covariance(_grams(self), self.variances, scales)
+        return whole if noise else whole - np.diag(self.variances + scales.noise**2)
+
 
 def problem(at: Design, observations: Sequence[Observation], sharpness: Mapping[str, float]) -> Problem:
-    weights = np.zeros((len(observations), len(at.keys) * len(AXES)))
-    for n, seen in enumerate(observations):
-        axes = BENCHMARKS[seen.benchmark].domains
-        for axis in axes:
-            weights[n, at.row(seen.key, axis)] = sharpness.get(seen.benchmark, 1.0) / len(axes)
+    steep = np.array([[sharpness.get(o.benchmark, 1.0)] for o in observations])
+    weights = at.asked(observations) * steep
     blocks = {name: weights @ block for name, block in at.blocks.items()}
     blocks["difficulty"] = -_one_hot([seen.benchmark for seen in observations])
     logits, variances = ([getattr(o, field) for o in observations] for field in ("logit", "variance"))
@@ -202,21 +274,36 @@ def _covariance(grams: Mapping[str, Floats], variances: Floats, scales: Scales) 
 
 
 def tuned(at: Design, observations: Sequence[Observation]) -> tuple[Scales, dict[str, float]]:
-    """Scales and sharpness, in turn until they settle: three rounds are enough (the evidence gains under 1 after that)."""
+    """Scales and sharpness, in turn until they settle: three rounds are enough (the evidence gains under 1 after that).
+
+    The scales of offsets are averaged over the grid at the end: few scores bear on them, so the likeliest value is often the
+    smallest, and to take that alone would promise that no offset exists where the scores only failed to show one.
+    """
     scales, sharpness = Scales(), dict[str, float]()
     for _ in range(3):
         scales = _tuned_scales(problem(at, observations, sharpness), scales)
         sharpness = sharpened(at, observations, scales, sharpness)
-    return scales, sharpness
+    return _averaged_scales(problem(at, observations, sharpness), scales), sharpness
+
+
+def _averaged_scales(posed: Problem, start: Scales) -> Scales:
+    """Each offset's scale as the root of its mean square over the grid, weighted by the evidence, the others fixed."""
+    grams = _grams(posed)
+    averaged = {}
+    for name in OF_OFFSETS:
+        tried = [_covariance(grams, posed.variances, replace(start, **{name: value})) for value in GRID]
+        evidence = np.array([_log_evidence(covariance, posed.logits) for covariance in tried])
+        weights = np.exp(evidence - evidence.max())
+        averaged[name] = round(float(np.sqrt(np.average(np.square(GRID), weights=weights))), 3)
+    return replace(start, **averaged)
 
 
 def _tuned_scales(posed: Problem, start: Scales) -> Scales:
     """The scales with the highest marginal likelihood, by coordinate search over a grid: deterministic."""
     grams = _grams(posed)
-    grid = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.55, 0.75, 1.0)
     best, best_evidence = start, _log_evidence(_covariance(grams, posed.variances, start), posed.logits)
     for name in TUNED:
-        for value in grid:
+        for value in GRID:
             tried = replace(best, **{name: value})
             evidence = _log_evidence(_covariance(grams, posed.variances, tried), posed.logits)
             if evidence > best_evidence + 1e-9:
@@ -253,20 +340,29 @@ def steepness(ability: Floats, on: Sequence[Observation], *, noise: float) -> fl
 
 
 def posterior_mean(posed: Problem, scales: Scales) -> Floats:
-    """Every ability, flat [keys x axes], in the model's own origin."""
+    """Every ability, flat [keys x COLUMNS], in the model's own origin."""
     at = posed.design
     weights = np.linalg.solve(_covariance(_grams(posed), posed.variances, scales), posed.logits)
-    total: Floats = np.zeros(len(at.keys) * len(AXES))
+    total: Floats = np.zeros(len(at.keys) * len(COLUMNS))
     for name, block in at.blocks.items():
         total = total + getattr(scales, name) ** 2 * (block @ (posed.blocks[name].T @ weights))
     return total
 
 
 def fitted(posed: Problem, scales: Scales) -> tuple[Floats, Floats]:
-    """Mean and standard deviation of every ability, [keys, axes]; zero is the average of the scored keys of an axis."""
-    centring = np.eye(len(posed.design.blocks["cell"])) - _axis_average(posed)
-    shape = (len(posed.design.keys), len(AXES))
-    mean, sd = centring @ posterior_mean(posed, scales), posterior_sd(posed, scales, centring)
+    """Mean and standard deviation of every ability and offset, [keys, columns].
+
+    Zero is the average of the keys that have scores in a column. The column of a kind of picture holds the ability on it,
+    vision and offset together, so that its standard deviation is that of the sum; `translation` is `TRANSLATION_IS`.
+    """
+    at = posed.design
+    centring = np.eye(len(at.keys) * len(COLUMNS)) - _column_average(posed)
+    sums = np.eye(len(COLUMNS))
+    sums[[COLUMNS.index(kind) for kind in KIND_COLUMNS], COLUMNS.index("vision")] = 1
+    sums[COLUMNS.index("translation")] = _columns(TRANSLATION_IS).T @ [0.5, 0.5, 1.0]
+    wanted = np.kron(np.eye(len(at.keys)), sums) @ centring
+    shape = (len(at.keys), len(COLUMNS))
+    mean, sd = wanted @ posterior_mean(posed, scales), posterior_sd(posed, scales, wanted)
     return mean.reshape(shape), sd.reshape(shape)
 
 
@@ -282,22 +378,22 @@ def posterior_sd(posed: Problem, scales: Scales, contrasts: Floats) -> Floats:
     return np.sqrt(variance)
 
 
-def _axis_average(posed: Problem) -> Floats:
-    """A matrix that gives each (key, axis) the average over the keys that have scores on that axis."""
+def _column_average(posed: Problem) -> Floats:
+    """A matrix that gives each (key, column) the average over the keys that have scores in that column."""
     at = posed.design
     scored = scored_cells(posed)
-    average = np.zeros((len(at.keys) * len(AXES), len(at.keys) * len(AXES)))
-    for n, axis in enumerate(AXES):
-        rows = [k * len(AXES) + n for k, key in enumerate(at.keys) if (key, axis) in scored]
-        average[n :: len(AXES), rows] = 1 / max(1, len(rows))
+    average = np.zeros((len(at.keys) * len(COLUMNS), len(at.keys) * len(COLUMNS)))
+    for n, column in enumerate(COLUMNS):
+        rows = [k * len(COLUMNS) + n for k, key in enumerate(at.keys) if (key, column) in scored]
+        average[n :: len(COLUMNS), rows] = 1 / max(1, len(rows))
     return average
 
 
 def scored_cells(posed: Problem) -> frozenset[tuple[Key, str]]:
-    """Which abilities a published score backs directly."""
-    return frozenset((o.key, axis) for o in posed.observations for axis in BENCHMARKS[o.benchmark].domains)
+    """Which abilities and offsets a published score backs directly."""
+    return frozenset((o.key, column) for o in posed.observations for column in loading(BENCHMARKS[o.benchmark]))
 
 
 def benchmark_ability(at: Design, mean: Floats, on: Sequence[Observation]) -> Floats:
-    """What each scored key can do on its benchmark: the average over the benchmark's domains."""
-    return np.array([np.mean([mean[at.row(o.key, axis)] for axis in BENCHMARKS[o.benchmark].domains]) for o in on])
+    """What each scored key can do on its benchmark."""
+    return at.asked(on) @ mean

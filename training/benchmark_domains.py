@@ -1,7 +1,8 @@
 """What each published benchmark measures, and what pure guessing scores on it. Versions are separate benchmarks.
 
-A benchmark that draws on several domains counts for their average. Left out: ratings without a bound (CodeForces), embedding
-and retrieval tasks (MTEB), and scores of quantised builds.
+A benchmark that draws on several domains counts for their average. One that is asked in many languages, or about one kind
+of picture, names that as its `offset`: what a model gains or loses there against its own ability in the domain. Left out:
+ratings without a bound (CodeForces), embedding and retrieval tasks (MTEB), and scores of quantised builds.
 
     python -c "from training.benchmark_domains import BENCHMARKS; print(len(BENCHMARKS))"
 """
@@ -18,7 +19,12 @@ class Benchmark:
     domains: tuple[str, ...]
     floor: float = 0.0
     scale: float = 100.0
+    offset: str | None = None
 
+
+KINDS: tuple[str, ...] = ("chart", "document", "photo", "math", "video", "screen")
+"""Kinds of pictures. No published score here is on charts alone, so that one is only ever a wider vision ability."""
+LANGUAGES = "languages"
 
 _GROUPS: tuple[tuple[tuple[str, ...], float, tuple[str, ...]], ...] = (
     (
@@ -39,7 +45,6 @@ _GROUPS: tuple[tuple[tuple[str, ...], float, tuple[str, ...]], ...] = (
             "OlympiadBench",
         ),
     ),
-    (("math", "translation"), 0.0, ("PolyMath", "MT-AIME2024", "MGSM8K (extended)")),
     (
         ("code",),
         0.0,
@@ -68,39 +73,40 @@ _GROUPS: tuple[tuple[tuple[str, ...], float, tuple[str, ...]], ...] = (
     (("knowledge",), 0.25, ("MMLU", "MMLU (5-shot)", "MMLU-Redux", "MMLU-STEM", "C-Eval")),
     (("knowledge",), 0.1, ("MMLU-Pro", "SuperGPQA")),
     (("knowledge",), 0.0, ("SimpleQA",)),
-    (("knowledge", "translation"), 0.25, ("MMMLU", "MMMLU (14 languages)", "INCLUDE", "okapi MMLU (translated)")),
-    (("knowledge", "translation"), 0.1, ("MMLU-ProX",)),
     (("extraction",), 0.25, ("LongBench v2",)),
     (("extraction",), 0.0, ("IFEval", "IFEval (strict prompt)", "IFBench")),
-    (("extraction", "translation"), 0.0, ("Multi-IF", "IFEval (multilingual)")),
     (("chat",), 0.0, ("Arena-Hard", "Arena-Hard v2")),
-    (
-        ("vision",),
-        0.0,
-        (
-            "MMMU",
-            "MMMU-Pro",
-            "MathVision",
-            "MathVista",
-            "MathVista (mini)",
-            "DocVQA",
-            "InfoVQA",
-            "OCRBench",
-            "RealWorldQA",
-            "MMStar",
-            "MMBench 1.1",
-            "VideoMME (w sub)",
-            "OSWorld-Verified",
-        ),
-    ),
+    (("vision",), 0.0, ("MMMU", "MMMU-Pro")),
+)
+_OFFSETS: tuple[tuple[str, str, float, tuple[str, ...]], ...] = (
+    (LANGUAGES, "math", 0.0, ("PolyMath", "MT-AIME2024", "MGSM8K (extended)")),
+    (LANGUAGES, "knowledge", 0.25, ("MMMLU", "MMMLU (14 languages)", "INCLUDE", "okapi MMLU (translated)")),
+    (LANGUAGES, "knowledge", 0.1, ("MMLU-ProX",)),
+    (LANGUAGES, "extraction", 0.0, ("Multi-IF", "IFEval (multilingual)")),
+    ("document", "vision", 0.0, ("DocVQA", "InfoVQA", "OCRBench")),
+    ("photo", "vision", 0.0, ("RealWorldQA", "MMStar", "MMBench 1.1")),
+    ("math", "vision", 0.0, ("MathVision", "MathVista", "MathVista (mini)")),
+    ("video", "vision", 0.0, ("VideoMME (w sub)",)),
+    ("screen", "vision", 0.0, ("OSWorld-Verified",)),
 )
 
-BENCHMARKS: dict[str, Benchmark] = {
-    name: Benchmark(domains, floor) for domains, floor, names in _GROUPS for name in names
-} | {
+BENCHMARKS: dict[str, Benchmark] = (
+    {name: Benchmark(domains, floor) for domains, floor, names in _GROUPS for name in names}
+    | {name: Benchmark((axis,), floor, offset=offset) for offset, axis, floor, names in _OFFSETS for name in names}
     # Judged on a rubric from 1 to 10, so a tenth is the floor: bounded, monotone, and the only direct evidence on writing.
-    "WritingBench": Benchmark(("writing",), floor=0.1, scale=10.0)
-}
+    | {"WritingBench": Benchmark(("writing",), floor=0.1, scale=10.0)}
+)
+
+PARALLEL: tuple[tuple[str, str], ...] = (
+    ("MT-AIME2024", "AIME24"),
+    ("MGSM8K (extended)", "GSM8K"),
+    ("MMMLU", "MMLU-Redux"),
+    ("MMMLU (14 languages)", "MMLU-Redux"),
+    ("okapi MMLU (translated)", "MMLU-Redux"),
+    ("MMLU-ProX", "MMLU-Pro"),
+    ("IFEval (multilingual)", "IFEval (strict prompt)"),
+)
+"""The same questions in other languages and in English (MMLU-Redux is MMLU with its wrong keys mended)."""
 
 LEFT_OUT: frozenset[str] = frozenset(
     {

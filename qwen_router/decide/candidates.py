@@ -66,7 +66,8 @@ class CandidateTable:
     (`known`), they are not numbers. `evicts` [b, k]: it fits only when its engine unloads what it has loaded, whose loading
     anew, `eviction_s` [b], is then charged. `ability` (budget without end) and `ability_floor` (no thought) are means in
     logits [n, domain], `ability_sd` and `scored` likewise;
-    `vision_*` are [n]. `rule_refuses` and `rule_bonus` are [rule, b]; `input_usd` and `output_usd` are the prices of a
+    `vision_*` are [n], and so are `language` and its sd: what to add outside English and Chinese. `rule_refuses` and
+    `rule_bonus` are [rule, b]; `input_usd` and `output_usd` are the prices of a
     token, 0 for a build on this computer and not a number where an endpoint elsewhere has none.
     """
 
@@ -107,6 +108,8 @@ class CandidateTable:
     vision: Floats
     vision_floor: Floats
     vision_sd: Floats
+    language: Floats
+    language_sd: Floats
     reference: Floats
     reference_vision: float
 
@@ -195,9 +198,11 @@ def candidate_table(
     build_of = np.array([mode[0] for mode in modes], dtype=np.int64)
     thinks = np.array([mode[1] for mode in modes], dtype=np.bool_)
     keys = [(builds[b].model.id, on) for b, on, _ in modes]
-    penalty = np.array([abilities.quant_penalty(builds[b].quant) for b, _, _ in modes])[:, None]
+    losses = [abilities.quant_penalty(build.quant, build.model.total_params) for build in builds]
+    penalty = np.array([losses[b] for b, _, _ in modes])[:, None]
     ability, ability_sd = abilities.arrays(keys)
     vision, vision_sd = abilities.vision(keys)
+    language, language_sd = abilities.languages(keys)
     floor_keys = [(builds[b].model.id, on and builds[b].model.thinking.behaviour == "always") for b, on, _ in modes]
     floor, _ = abilities.arrays(floor_keys)
     vision_floor, _ = abilities.vision(floor_keys)
@@ -246,6 +251,8 @@ def candidate_table(
         vision=vision - penalty[:, 0],
         vision_floor=np.minimum(vision_floor - penalty[:, 0] - cut, vision - penalty[:, 0]),
         vision_sd=vision_sd,
+        language=language,
+        language_sd=language_sd,
         reference=abilities.reference,
         reference_vision=abilities.reference_vision,
     )

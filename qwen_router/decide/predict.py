@@ -25,6 +25,8 @@ GAIN_RATE = 2.0
 # E[sigmoid(x)] for x ~ N(m, s^2) is close to sigmoid(m / sqrt(1 + pi s^2 / 8)): MacKay 1992, "The evidence framework applied
 # to classification networks", eq. 10.
 _PROBIT = np.pi / 8
+SCORED_LANGUAGES = ("en", "zh", "und", "mul")
+"""Languages that the scores behind the abilities are in; where none can be told nothing is taken off."""
 
 
 def thinking_need_tokens(depth: float) -> float:
@@ -99,6 +101,11 @@ def predict(table: CandidateTable, profile: Profile, *, budgets: Ints, max_answe
     )
 
 
+def _elsewhere(profile: Profile) -> bool:
+    """Whether the request, or the answer that it asks for, is in a language that published scores mostly leave out."""
+    return any(language not in SCORED_LANGUAGES for language in (profile.language, *profile.output_languages))
+
+
 def _cost(table: CandidateTable, input_tokens: int, output_tokens: Floats, energy_wh: Floats) -> Floats:
     """US dollars: the endpoint's price for its tokens; what runs here takes electricity, where the policy says its price."""
     of = table.build_of
@@ -112,7 +119,8 @@ def _quality(table: CandidateTable, profile: Profile, budgets: Ints, need: float
     """P(right) per candidate and its standard deviation.
 
     Item-response form: sigmoid(ability - difficulty), with the difficulty placed so that a mid-size model, whose ability in
-    the domain is `table.reference`, fails with the profile's probability. Averaged over the domains' probabilities.
+    the domain is `table.reference`, fails with the profile's probability. Averaged over the domains' probabilities. Outside
+    English and Chinese a model's loss there is added: difficulty is learned from answers in English.
     """
     bought = np.where(table.thinks, -np.expm1(-GAIN_RATE * budgets / need), 1.0)
     fail = min(max(profile.difficulty, 0.01), 0.99)
@@ -127,5 +135,9 @@ def _quality(table: CandidateTable, profile: Profile, budgets: Ints, need: float
         floor = table.ability_floor[:, kept]
         logits = floor + (table.ability[:, kept] - floor) * bought[:, None] - table.reference[kept] + ease
         spread = table.ability_sd[:, kept]
+        if _elsewhere(profile):
+            asked = np.array([domain != "translation" for domain in DOMAINS])[kept]  # translation is elsewhere already
+            logits = logits + np.where(asked, table.language[:, None], 0.0)
+            spread = np.where(asked, np.hypot(spread, table.language_sd[:, None]), spread)
     right = 1 / (1 + np.exp(-logits / np.sqrt(1 + _PROBIT * spread**2)))
     return right @ weights, (right * (1 - right) * spread) @ weights

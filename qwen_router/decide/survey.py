@@ -148,7 +148,7 @@ def _best(
 def _quality(table: AbilityTable, model: Model, thinks: bool, quant: str, domain: Domain | None) -> tuple[float, bool]:
     """P(right) on a request that the table's mid-size reference gets right half the time."""
     means, sds = table.arrays([(model.id, thinks)])
-    logits = means[0] - table.reference - table.quant_penalty(quant)
+    logits = means[0] - table.reference - table.quant_penalty(quant, model.total_params)
     right = 1 / (1 + np.exp(-logits / np.sqrt(1 + np.pi / 8 * sds[0] ** 2)))
     scored = table.is_scored([(model.id, thinks)])[0]
     if domain is None:

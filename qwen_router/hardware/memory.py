@@ -136,6 +136,11 @@ class MemoryLine:
 def architecture(model: Model) -> Architecture:
     """The model's architecture as it is stored: an embedding model has no output matrix, whatever its config says."""
     arch = model.architecture
+    if arch is None and model.hosted:
+        raise CatalogError(
+            f"{model.id!r} is served by its maker only: it has no weights to fit anywhere",
+            fix="pick a model with weights; `qwen-router models` marks hosted ones",
+        )
     if arch is None:
         raise CatalogError(
             f"the architecture of {model.id!r} is not in the catalog, so its memory is unknown",
