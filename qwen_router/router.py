@@ -32,13 +32,13 @@ from qwen_router.decide import (
 from qwen_router.decision_log import DecisionLog
 from qwen_router.engines.base import Done, Engine
 from qwen_router.engines.timing import predicted_of, ratios
-from qwen_router.errors import EngineError, InvalidPolicy, RouterError, UnknownName
+from qwen_router.errors import EngineError, RouterError, UnknownName
 from qwen_router.faults import Check, fault_of
 from qwen_router.hardware import Calibration, Machine, ServedBuild, detect
 from qwen_router.hardware.presets import machine as machine_named
 from qwen_router.hardware.speed import LOCAL_ENGINES
 from qwen_router.ledger import Ledger
-from qwen_router.policy import Circumstances, Policy, Previous, effect_of
+from qwen_router.policy import Circumstances, Policy, Previous, effect_of, follow
 from qwen_router.policy.schema import WEEKDAYS
 from qwen_router.profile import inspect
 from qwen_router.profile.types import Profile
@@ -119,14 +119,7 @@ class Router:
         """The second half of `route`, for a profile that is known already (batches), in these circumstances or now."""
         scope = self.scope(answering=answering, pin=request.wishes.model)
         now = circumstances or self.circumstances(request)
-        asked = [policy.name]
-        while (other := effect_of(policy, request, profile, now).policy) is not None:
-            if other in asked:
-                raise InvalidPolicy(
-                    f"the policies send one another on: {' -> '.join((*asked, other))}", fix="break the circle"
-                )
-            policy = self._policy(other)
-            asked.append(other)
+        policy = follow(policy, request, profile, now, load=self._policy)[-1]
         decision = decide(
             request,
             profile,

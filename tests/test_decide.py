@@ -310,3 +310,19 @@ def test_outside_english_and_chinese_a_model_is_a_little_less_able_but_not_at_tr
     translating = {domain: float(domain == "translation") for domain in DOMAINS}
     both = [best(domain="translation", domains=translating, language=language) for language in ("en", "sw")]
     assert both[0] == pytest.approx(both[1])
+
+
+def test_thinking_that_a_rule_asks_for_is_not_refused_as_needless() -> None:
+    policy = "name: x\nrules: [{name: think, then: {thinking: on}}]"
+    chosen = decided(policy=policy, needs=profile(depth=0.01)).chosen
+    assert chosen is not None and chosen.thinking
+
+
+def test_in_a_utility_an_endpoint_that_nobody_priced_is_too_dear() -> None:
+    far = build(LARGE, engine="openai", endpoint="https://far.example/v1")
+    policy = "name: x\nprivacy: {remote_endpoints: true}\nobjective: {minimise: utility, utility: {per_usd: 0.001}}"
+    chosen = decided(build(SMALL), far, policy=policy).chosen
+    assert chosen is not None and chosen.build.model.short_name == "small"
+    priced = policy + "\nprices: [{endpoint: 'https://far.*', input_usd_per_mtok: 0.1, output_usd_per_mtok: 0.4}]"
+    chosen = decided(build(SMALL), far, policy=priced).chosen
+    assert chosen is not None and chosen.build.model.short_name == "large" and (chosen.cost_usd or 0) > 0

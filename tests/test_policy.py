@@ -2,18 +2,84 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from qwen_router.catalog import Catalog
+from qwen_router.decide.planner import Planner
+from qwen_router.decide.policy_check import uncovered
 from qwen_router.errors import InvalidPolicy, UnknownName
-from qwen_router.policy import Policy, policy_names
+from qwen_router.hardware.presets import machine
+from qwen_router.policy import Policy, json_schema, policy_names
+from qwen_router.policy.lint import Linted, lint
 
 
 def test_every_shipped_policy_is_valid_and_named_like_its_file() -> None:
-    assert {"balanced", "fast", "quality", "cheap"} <= set(policy_names())
+    assert set(SHIPPED) <= set(policy_names())
     for name in policy_names():
         assert Policy.load(name).name == name
+
+
+SHIPPED = (
+    "agents",
+    "balanced",
+    "cheap",
+    "coding-team",
+    "edge",
+    "enterprise",
+    "fast",
+    "laptop",
+    "maths-class",
+    "multilingual-support",
+    "offline-private",
+    "quality",
+    "start-small",
+    "vision-documents",
+)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_policy_is_a_readable_page_with_cases_on_machines_by_name(name: str, repository: Path) -> None:
+    text = (repository / "policies" / f"{name}.yaml").read_text(encoding="utf-8")
+    policy = Policy.load(name)
+    assert text.startswith("# ") and len(text.splitlines()) <= 90
+    assert policy.description
+    assert 3 <= len(policy.tests) <= 6
+    assert all(case.machine for case in policy.tests)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_policy_is_clean_wherever_its_cases_run(name: str) -> None:
+    linted, catalog = Linted.read(name), Catalog.load()
+    assert lint(linted, catalog) == ()
+    for where in {case.machine for case in linted.policy.tests if case.machine}:
+        assert uncovered(linted, Planner(machine(where), catalog)) == ()
+
+
+def test_the_four_objectives_decide_as_they_did_before_they_had_cases() -> None:
+    found = {
+        name: (p.objective.minimise, p.objective.patience_s, p.objective.quality_slack, p.thinking.budgets_tokens)
+        for name in ("balanced", "fast", "quality", "cheap")
+        if (p := Policy.load(name))
+    }
+    assert found == {
+        "balanced": ("latency", 60, 0.05, (1024, 4096, 16384)),
+        "fast": ("latency", 15, 0.15, (512, 2048)),
+        "quality": ("latency", None, 0.005, (4096, 16384, 32768)),
+        "cheap": ("energy", 60, 0.15, (512, 2048)),
+    }
+    assert all(Policy.load(name).rules == () for name in found)
+
+
+def test_every_key_of_the_schema_and_every_shipped_policy_is_named_on_the_page(repository: Path) -> None:
+    page = (repository / "docs" / "policy.md").read_text(encoding="utf-8")
+    schema = json_schema()
+    keys = {*schema["properties"], *(key for part in schema["$defs"].values() for key in part.get("properties", {}))}
+    missing = sorted(key for key in keys if not re.search(rf"(?<![\w-]){re.escape(key)}(?![\w-])", page))
+    assert missing == []
+    assert [name for name in SHIPPED if f"`{name}`" not in page] == []
 
 
 def test_a_policy_of_the_working_folder_wins_over_the_shipped_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -139,20 +139,3 @@ def progress(total: int | None, what: str) -> Iterator[Any]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=total)
         yield lambda count: bar.advance(task, count)
-
-
-@contextmanager
-def open_lines(path: str) -> Iterator[IO[bytes]]:
-    """The lines of a file, of a gzip file, or of standard input (`-`)."""
-    if path == "-":
-        yield sys.stdin.buffer
-        return
-    import gzip
-
-    try:
-        with gzip.open(path) if path.endswith(".gz") else open(path, "rb") as file:
-            yield file  # type: ignore[misc]
-    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-        raise InvalidRequest(f"cannot read {path!r}: {error.strerror}", fix="check the path") from error
-    except (gzip.BadGzipFile, EOFError) as error:
-        raise InvalidRequest(f"{path!r} is a damaged gzip file: {error}", fix="unpack it by hand and look") from error

@@ -24,11 +24,11 @@ from qwen_router.cli.common import (
     ObjectiveOption,
     PolicyOption,
     console,
-    open_lines,
     print_json,
     progress,
     router_from,
 )
+from qwen_router.cli.lines import open_lines
 from qwen_router.errors import InvalidRequest, RouterError, UnknownName
 
 if TYPE_CHECKING:

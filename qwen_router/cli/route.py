@@ -7,9 +7,8 @@ qwen-router route --jsonl requests.jsonl > decisions.jsonl
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from itertools import islice
-from typing import IO, TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,21 +19,20 @@ from qwen_router.cli.common import (
     ObjectiveOption,
     PolicyOption,
     console,
-    open_lines,
     print_json,
     progress,
     read_request,
     router_from,
     tell_unreachable,
 )
-from qwen_router.errors import InvalidRequest, RouterError
+from qwen_router.cli.lines import batches, line_count, open_lines, parse_line
+from qwen_router.errors import RouterError
 
 if TYPE_CHECKING:
     from qwen_router.decide import Decision
     from qwen_router.profile.types import Profile
     from qwen_router.request import Request
 
-BATCH_LINES = 256
 Words = Annotated[list[str] | None, typer.Argument(help="The request; standard input when left out.", show_default=False)]
 Jsonl = Annotated[
     str | None,
@@ -131,10 +129,10 @@ def route_line(decision: Decision) -> dict[str, Any]:
 
 def _run_lines(path: str, work: Callable[[list[Request]], list[dict[str, Any]]], *, what: str) -> None:
     """One JSON object out for each line in, in order; a broken line gives its error and the run goes on."""
-    total, seen, failed = _line_count(path), 0, 0
+    total, seen, failed = line_count(path), 0, 0
     with open_lines(path) as lines, progress(total, what) as advance:
-        for batch in _batches(lines):
-            parsed = [_parse(raw, number) for number, raw in batch]
+        for batch in batches(lines):
+            parsed = [parse_line(raw, number) for number, raw in batch]
             good = [request for _, request in parsed if not isinstance(request, RouterError)]
             results = iter(_guarded(work, good))
             for line_id, request in parsed:
@@ -158,62 +156,6 @@ def _guarded(work: Callable[[list[Request]], list[dict[str, Any]]], requests: li
         return [_guarded(work, [request])[0] for request in requests]
 
 
-def _batches(lines: IO[bytes]) -> Iterator[list[tuple[int, bytes]]]:
-    numbered = ((number, raw) for number, raw in enumerate(lines, 1) if raw.strip())
-    while batch := list(islice(numbered, BATCH_LINES)):
-        yield batch
-
-
-def _line_count(path: str) -> int | None:
-    """Lines of a plain file, for the progress bar; unknown for pipes and gzip files."""
-    import sys
-
-    if path == "-" or path.endswith(".gz") or not sys.stderr.isatty():
-        return None
-    with open_lines(path) as lines:
-        return sum(1 for raw in lines if raw.strip())
-
-
-def _parse(raw: bytes, number: int) -> tuple[Any, Request | RouterError]:
-    """(id, request or the error); a line without an id is known by its number."""
-    from qwen_router.request import Request
-
-    line_id: Any = None
-    try:
-        try:
-            item = json.loads(raw.decode("utf-8"))
-        except UnicodeDecodeError as error:
-            raise InvalidRequest(
-                f"line {number} is not UTF-8 at byte {error.start}", fix="convert the file to UTF-8"
-            ) from error
-        except (json.JSONDecodeError, RecursionError) as error:
-            raise InvalidRequest(f"line {number} is not JSON: {error}", fix="one JSON object a line") from error
-        if not isinstance(item, dict):
-            raise InvalidRequest(f"line {number} is no JSON object", fix='{"id": 1, "text": "..."}')
-        line_id = item.get("id", number)
-        if "text" not in item and "messages" not in item:
-            raise InvalidRequest(f"line {number} has neither 'text' nor 'messages'", fix='{"id": 1, "text": "..."}')
-        body = (
-            {"messages": item["messages"], "tools": item.get("tools")}
-            if "messages" in item
-            else {"text": item["text"], "tools": item.get("tools")}
-        )
-        return line_id, Request.of(_without_foreign_tools(body))
-    except RouterError as error:
-        return line_id, error
-
-
-def _without_foreign_tools(body: dict[str, Any]) -> dict[str, Any]:
-    """Data sets use `tools` for flags and names as well; only declarations are taken."""
-    tools = body["tools"]
-    if isinstance(tools, list) and all(isinstance(tool, dict) for tool in tools):
-        return body
-    return {key: value for key, value in body.items() if key != "tools"}
-
-
-# ── for people ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def _print_profile(profile: Profile) -> None:
     shares = sorted(profile.domains.items(), key=lambda item: -item[1])[:3]
     console().print(
@@ -229,6 +171,9 @@ def _print_profile(profile: Profile) -> None:
 
 STRONGEST = 8
 """How many words and features an explanation shows."""
+
+
+# ── for people ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _explain(request: Request, *, as_json: bool) -> None:

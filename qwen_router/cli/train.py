@@ -10,7 +10,8 @@ from typing import IO, Annotated, Any
 
 import typer
 
-from qwen_router.cli.common import JsonOption, open_lines, print_json
+from qwen_router.cli.common import JsonOption, print_json
+from qwen_router.cli.lines import open_lines
 from qwen_router.errors import InvalidRequest, UnknownName
 
 

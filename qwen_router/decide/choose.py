@@ -49,7 +49,7 @@ def decide(
     soon = possible & (prediction.total_s <= patience_s)
     best = float(judged[soon].max()) if soon.any() else 0.0
     near = soon & (judged >= _good_enough(effect, best) - 1e-12)
-    least = _measure(prediction, judged, effect)
+    least = _measure(table, prediction, judged, effect)
     order = _order(table, prediction, judged, least, possible, tier=2 - soon.astype(np.int64) - near)
     kept = None
     if before is not None:
@@ -181,7 +181,7 @@ def _causes(
     if limits.commercial_licence_only or request.commercial_use:
         refuse("licence", ~table.commercial[of])
     refuse("thinking", _unwanted_mode(table, wishes, budgets, effect))
-    if wishes.thinking is None:
+    if wishes.thinking is None and effect.mode == "auto":
         refuse("depth", table.thinks & table.can_stay_off[of] & (profile.depth < policy.thinking.min_depth))
     unknown = ~table.known[of]
     if wishes.model is None:  # asked for by name it is served as named, with nothing predicted
@@ -263,9 +263,9 @@ def _order(
     return index[np.lexsort(keys)]
 
 
-def _measure(prediction: Prediction, judged: Floats, effect: Effect) -> Floats:
+def _measure(table: CandidateTable, prediction: Prediction, judged: Floats, effect: Effect) -> Floats:
     """What the objective makes least. Where a cost is not known of every candidate the energy stands in, and for that the
-    device's time."""
+    device's time. In a utility, an endpoint elsewhere that nobody priced is too dear for any quality."""
     match effect.objective.minimise:
         case "latency":
             return prediction.total_s
@@ -273,13 +273,14 @@ def _measure(prediction: Prediction, judged: Floats, effect: Effect) -> Floats:
             return prediction.memory_mib
         case "utility":
             weights = effect.objective.utility
+            remote_unpriced = np.isnan(prediction.cost_usd) & table.remote[table.build_of]
             parts = (
                 (weights.per_second, prediction.total_s),
-                (weights.per_usd, prediction.cost_usd),
+                (weights.per_usd, np.where(remote_unpriced, np.inf, prediction.cost_usd)),
                 (weights.per_wh, prediction.energy_wh),
                 (weights.per_gib, prediction.memory_mib / 1024),
             )
-            return sum((weight * np.nan_to_num(column) for weight, column in parts if weight), -judged)
+            return sum((weight * np.nan_to_num(column, posinf=np.inf) for weight, column in parts if weight), -judged)
         case "cost" if not np.isnan(prediction.cost_usd).any():
             return prediction.cost_usd
         case _:

@@ -1,6 +1,6 @@
 """What may be chosen and how: policy files, read and checked. See `schema.py` for the keys."""
 
-from qwen_router.policy.effect import Circumstances, Effect, Previous, Spent, effect_of
+from qwen_router.policy.effect import Circumstances, Effect, Previous, Spent, effect_of, follow
 from qwen_router.policy.load import Policy, policy_names
 from qwen_router.policy.schema import Builds, Case, Rule, Then, When, json_schema
 
@@ -16,6 +16,7 @@ __all__ = [
     "Then",
     "When",
     "effect_of",
+    "follow",
     "json_schema",
     "policy_names",
 ]

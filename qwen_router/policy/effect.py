@@ -8,11 +8,12 @@ once a table (`decide/candidates.py`); here are the single values.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from qwen_router.catalog.types import Sampling
+from qwen_router.errors import InvalidPolicy
 from qwen_router.policy.load import Policy
 from qwen_router.policy.schema import Budget, Limits, Mode, Objective, Rule, Weekday
 from qwen_router.profile.types import Profile
@@ -69,6 +70,22 @@ class Effect:
     left: Budget
     exhausted: str | None
     policy: str | None
+
+
+def follow(
+    policy: Policy, request: Request, profile: Profile, now: Circumstances, *, load: Callable[[str], Policy]
+) -> tuple[Policy, ...]:
+    """The policies that a request goes through, the one that counts last: rules may hand it to another.
+
+    Raises `InvalidPolicy` when they go in a circle, and what `load` raises for a name that is none.
+    """
+    walked = [policy]
+    while (name := effect_of(walked[-1], request, profile, now).policy) is not None:
+        names = [each.name for each in walked]
+        if name in names:
+            raise InvalidPolicy(f"the policies send one another on: {' -> '.join((*names, name))}", fix="break the circle")
+        walked.append(load(name))
+    return tuple(walked)
 
 
 def applies(rule: Rule, request: Request, profile: Profile, circumstances: Circumstances) -> bool:

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from qwen_router.errors import InvalidPolicy, UnknownName
 from qwen_router.folders import asset_folders
 from qwen_router.policy.schema import PolicyFields
+from qwen_router.policy.secrets import secrets_in
 
 MAX_POLICY_BYTES = 1024 * 1024
 KeyPath = tuple[str | int, ...]
@@ -35,20 +36,8 @@ class Policy(PolicyFields):
 
     @classmethod
     def _load(cls, name_or_path: str | Path, heirs: tuple[str, ...]) -> Self:
-        path = _find(name_or_path)
-        try:
-            with path.open("rb") as file:
-                raw = file.read(MAX_POLICY_BYTES + 1)
-        except OSError as error:
-            raise InvalidPolicy(f"cannot read {str(name_or_path)!r}: {error.strerror}", fix="check the path") from error
-        if len(raw) > MAX_POLICY_BYTES:
-            raise InvalidPolicy(f"{path.name} is larger than 1 MiB", fix="a policy is a page of YAML")
-        try:
-            return cls._from_yaml(raw.decode("utf-8"), name=path.name, heirs=heirs)
-        except UnicodeDecodeError as error:
-            raise InvalidPolicy(
-                f"{path.name} is not UTF-8: {error.reason} at byte {error.start}", fix="save it as UTF-8"
-            ) from error
+        name, text = source_of(name_or_path)
+        return cls._from_yaml(text, name=name, heirs=heirs, folder=path_of(name_or_path).parent)
 
     @classmethod
     def from_yaml(cls, text: str, *, name: str = "policy") -> Self:
@@ -56,7 +45,7 @@ class Policy(PolicyFields):
         return cls._from_yaml(text, name=name, heirs=())
 
     @classmethod
-    def _from_yaml(cls, text: str, *, name: str, heirs: tuple[str, ...]) -> Self:
+    def _from_yaml(cls, text: str, *, name: str, heirs: tuple[str, ...], folder: Path | None = None) -> Self:
         try:
             _refuse_aliases(text, name)
             node = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -68,6 +57,8 @@ class Policy(PolicyFields):
             line = f", line {mark.line + 1}" if mark else ""
             what = getattr(error, "problem", None) or "not YAML"
             raise InvalidPolicy(f"{name}{line}: {what}", fix="check the indentation and the quotes there") from error
+        except ValueError as error:  # a date that no calendar has, a number of 5,000 digits
+            raise InvalidPolicy(f"{name}: a value is none: {error}", fix="put it into quotes") from error
         if not isinstance(data, dict) or node is None:
             raise InvalidPolicy(f"{name} holds {type(data).__name__}, not keys", fix="start from policies/balanced.yaml")
         lines = dict(_lines(node, ()))
@@ -78,20 +69,28 @@ class Policy(PolicyFields):
         if own.extends is None:
             return own
         at = lines.get(("extends",), 1)
-        chain = (*heirs, own.name)
+        chain = heirs if own.name in heirs[-1:] else (*heirs, own.name)
         if own.extends in chain:
             raise InvalidPolicy(
                 f"{name}, line {at}: extends goes round in a circle: {' -> '.join((*chain, own.extends))}",
                 fix="let one of them extend nothing",
             )
         try:
-            parent = cls._load(own.extends, chain)
+            parent = cls._load(
+                _beside(own.extends, folder), (*chain, own.extends)
+            )  # a file need not be named like its policy
         except UnknownName as error:
             raise InvalidPolicy(f"{name}, line {at}: {error.problem}", fix=error.fix) from error
         try:
             return cls.model_validate(_inherited(parent.model_dump(exclude_unset=True), data))
         except ValidationError as error:
             raise _explained(error, name=name, lines=lines) from error
+
+
+def _beside(name: str, folder: Path | None) -> str | Path:
+    """A file that a policy names without its whole path lies beside that policy; a bare name is looked up."""
+    is_file = name.endswith((".yaml", ".yml")) or os.sep in name
+    return folder / name if is_file and folder is not None else name
 
 
 def _inherited(parent: dict[str, Any], child: dict[str, Any]) -> dict[str, Any]:
@@ -121,12 +120,37 @@ def _line(mark: Any) -> int:
     return int(mark.line) + 1
 
 
+def source_of(name_or_path: str | Path) -> tuple[str, str]:
+    """(file name, text) of a policy by name or path. Raises `UnknownName` or `InvalidPolicy`."""
+    path = path_of(name_or_path)
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_POLICY_BYTES + 1)
+    except OSError as error:
+        raise InvalidPolicy(f"cannot read {str(name_or_path)!r}: {error.strerror}", fix="check the path") from error
+    if len(raw) > MAX_POLICY_BYTES:
+        raise InvalidPolicy(f"{path.name} is larger than 1 MiB", fix="a policy is a page of YAML")
+    try:
+        return path.name, raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidPolicy(
+            f"{path.name} is not UTF-8: {error.reason} at byte {error.start}", fix="save it as UTF-8"
+        ) from error
+
+
+def lines_of(text: str) -> dict[KeyPath, int]:
+    """The line of every key and list entry of a policy's text, by its path; of a key that stands twice the last one's."""
+    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    return {} if node is None else dict(_lines(node, ()))
+
+
 def policy_names() -> tuple[str, ...]:
     """The names of all policies that can be found now, sorted."""
     return tuple(sorted({path.stem for folder in asset_folders("policies") for path in folder.glob("*.yaml")}))
 
 
-def _find(name_or_path: str | Path) -> Path:
+def path_of(name_or_path: str | Path) -> Path:
+    """The file that a name or path means. Raises `UnknownName` for a name that nobody has."""
     text = str(name_or_path)
     if text.endswith((".yaml", ".yml")) or os.sep in text:
         return Path(text)
@@ -167,7 +191,15 @@ def _explained(error: ValidationError, *, name: str, lines: dict[KeyPath, int]) 
         return InvalidPolicy(f"{where}: the key {key!r} is unknown{more}", fix=fix)
     if first["type"] == "missing":
         return InvalidPolicy(f"{where}: the key {key!r} is missing{more}", fix=f"add {path[-1]}: ...")
-    return InvalidPolicy(f"{where}: {key} is {first['input']!r}{more}", fix=first["msg"])
+    allowed = first["msg"].replace("a valid tuple", "a list").replace("a valid dictionary or instance of", "keys of")
+    return InvalidPolicy(f"{where}: {key} is {_shown(first['input'])}{more}", fix=allowed)
+
+
+def _shown(value: object) -> str:
+    """A value for an error message: short, and no secret in it."""
+    text = repr(value)
+    found = secrets_in(text)
+    return found[0].masked if found else text if len(text) <= 80 else text[:77] + "..."
 
 
 def _keys_at(path: KeyPath) -> list[str]:

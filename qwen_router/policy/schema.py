@@ -67,7 +67,10 @@ class ThinkingControl(Frozen):
 
 
 class Limits(Frozen):
-    """Hard limits; a candidate that breaks one is refused. None means no limit."""
+    """Hard limits; a candidate that breaks one is refused. None means no limit.
+
+    A device whose watts nobody knows breaks no limit of energy; an endpoint elsewhere that nobody priced breaks any of cost.
+    """
 
     max_total_s: float | None = Field(default=None, gt=0)
     max_first_token_s: float | None = Field(default=None, gt=0)
@@ -171,7 +174,8 @@ class Preference(Builds):
 
 
 class Then(Frozen):
-    """What a rule asks for. Of several rules that apply, requirements add up; of single values the last rule's counts."""
+    """What a rule asks for. Of several rules that apply, requirements add up; of single values the last rule's counts. A
+    `quality_slack` counts before that of an `objective`, whichever rule it stands in."""
 
     require: Builds | None = None
     forbid: Builds | None = None
@@ -234,7 +238,11 @@ class Expected(Frozen):
 
 
 class Case(Frozen):
-    """One request with what the policy must decide about it, on a machine by name (`qwen-router policy test`)."""
+    """One request with what the policy must decide about it, on a machine by name (`qwen-router policy test`).
+
+    `tools` are names that the request offers, `attachments` kinds of what comes with it; `at` (local time), `day` and `load`
+    are what hours, days and load rules ask for, and unknown where they are not given.
+    """
 
     name: str = Field(min_length=1)
     text: str = Field(min_length=1)
@@ -242,6 +250,11 @@ class Case(Frozen):
     user: str | None = None
     groups: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+    attachments: tuple[Modality, ...] = ()
+    at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] | None = None
+    day: Weekday | None = None
+    load: Share | None = None
     expect: Expected
 
 
@@ -268,4 +281,4 @@ class PolicyFields(Frozen):
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of a policy file, for editors."""
     schema = PolicyFields.model_json_schema()
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "qwen-router policy", **schema}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "qwen-router policy"}
