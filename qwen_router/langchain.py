@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model
 
 from qwen_router import __version__
 from qwen_router.decide.explain import decision_line
+from qwen_router.decide.summary import summary_data
 from qwen_router.engines.base import Done, Event, Reasoning, Text
 from qwen_router.engines.base import Usage as EngineUsage
 from qwen_router.errors import EngineTimeout, EngineUnreachable, InvalidRequest, MissingExtra, UnknownName
@@ -397,6 +398,7 @@ def _about(reply: Reply) -> dict[str, Any]:
     served = reply.served_by
     return {
         **decision_line(reply.decision),
+        "explanation": summary_data(reply.decision),
         "served_by": {
             "model": served.build.model.id,
             "quant": served.build.quant,

@@ -71,9 +71,10 @@ class ReplyStream:
         for candidate, last in self._attempts():
             engine = self._router.engine_of(candidate.build)
             try:
-                for event in engine.stream(self._call(candidate)):
-                    self._note(event)
-                    yield event
+                with self._router.busy(candidate.build):
+                    for event in engine.stream(self._call(candidate)):
+                        self._note(event)
+                        yield event
                 return
             except EngineError as error:
                 self._give_up_or_go_on(error, candidate, last=last)
@@ -82,10 +83,11 @@ class ReplyStream:
         for candidate, last in self._attempts():
             engine = self._router.engine_of(candidate.build)
             try:
-                async with aclosing(engine.astream(self._call(candidate))) as events:  # type: ignore[type-var]
-                    async for event in events:
-                        self._note(event)
-                        yield event
+                with self._router.busy(candidate.build):
+                    async with aclosing(engine.astream(self._call(candidate))) as events:  # type: ignore[type-var]
+                        async for event in events:
+                            self._note(event)
+                            yield event
                 return
             except EngineError as error:
                 self._give_up_or_go_on(error, candidate, last=last)

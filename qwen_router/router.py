@@ -13,8 +13,9 @@ import os
 import threading
 import time
 import uuid
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from qwen_router.catalog import Catalog
@@ -86,6 +87,7 @@ class Router:
         self._tables: dict[tuple[Scope, Policy], CandidateTable] = {}
         self.ledger = Ledger()
         self.log = DecisionLog(self.settings.decision_log) if self.settings.decision_log else None
+        self._busy: Counter[tuple[str, str]] = Counter()
         self._sessions: OrderedDict[str, Previous] = OrderedDict()
         self._calibration: Calibration | None = None
         self._calibrated = 0
@@ -149,6 +151,7 @@ class Router:
             spent_by_user=by_user,
             spent=spent,
             previous=self._sessions.get(request.session) if request.session is not None else None,
+            waiting=tuple((*place, count) for place, count in sorted(self._busy.items()) if count),
         )
 
     async def aroute(self, request: RequestLike, *, policy: Policy | str | None = None, answering: bool = False) -> Decision:
@@ -303,6 +306,18 @@ class Router:
             if self._calibration is None:
                 self._calibration = Calibration.of(self.machine)
             return self._calibration
+
+    @contextmanager
+    def busy(self, build: Build) -> Iterator[None]:
+        """While entered, the engine of `build` counts as answering one more request."""
+        place = (build.engine, build.endpoint)
+        with self._lock:
+            self._busy[place] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._busy[place] -= 1
 
     def remember(self, session: str, candidate: Candidate, done: Done) -> None:
         """What answered this session last; the oldest sessions are forgotten first."""

@@ -12,6 +12,7 @@ from qwen_router.decide import Decision, candidate_table, decide
 from qwen_router.decide.summary import MOST_LINES, summary, summary_data
 from qwen_router.engines.base import Done, Timings, Usage
 from qwen_router.engines.fake import FakeEngine
+from qwen_router.hardware.machine import ServedBuild
 from qwen_router.ledger import Ledger
 from qwen_router.policy import Circumstances, Previous, Spent
 from qwen_router.profile.types import Profile
@@ -141,4 +142,31 @@ def test_a_reply_is_charged_and_a_spent_budget_refuses_the_next_request() -> Non
     after = decide(asked, profile(output_tokens=20), table, circumstances=now)
     assert after.chosen is None and "ann's budget of 100 tokens is used up" in after.reason
     assert decide(replace(HELLO, user="ben"), profile(output_tokens=20), table).chosen is not None
+    router.close()
+
+
+def test_an_engine_that_is_busy_is_charged_for_those_before() -> None:
+    far = build(model("far"), engine="openai", endpoint="http://127.0.0.1:8000/v1")
+    abilities = Abilities({(name, on): 1.0 for name in ("small", "far") for on in (False, True)})
+    table = candidate_table((SMALL, far), machine(), Policy.from_yaml(FAST), abilities=abilities)
+
+    def decided_with(*waiting: tuple[str, str, int]) -> Decision:
+        return decide(HELLO, profile(), table, circumstances=Circumstances(waiting=waiting))
+
+    free, busy = decided_with(), decided_with(("llamacpp", "", 2), ("openai", far.endpoint, 9))
+    ours = table.build_of == 0
+    assert busy.prediction.total_s[ours] == pytest.approx(3 * free.prediction.total_s[ours], rel=0.05)
+    assert busy.prediction.total_s[~ours] == pytest.approx(free.prediction.total_s[~ours])  # it answers many at once
+
+
+def test_the_router_counts_what_its_engines_are_busy_with() -> None:
+    served = ServedBuild("fake", "fake", "small", model_id="Qwen/Qwen3-0.6B", quant="q8_0")
+    router = Router(engines=[FakeEngine(answers=["a long enough answer"], models=[served])])
+    stream = router.stream("What is 2 + 2?")
+    seen = [router.circumstances(HELLO).waiting for _ in stream]
+    assert seen[0] == (("fake", "fake", 1),) and router.circumstances(HELLO).waiting == ()
+    left = iter(router.stream("What is 2 + 2?"))
+    next(left)
+    left.close()  # type: ignore[attr-defined]
+    assert router.circumstances(HELLO).waiting == ()
     router.close()

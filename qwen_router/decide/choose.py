@@ -9,7 +9,7 @@ and numerical order. That nothing fits is a decision too.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -39,6 +39,8 @@ def decide(
     answer_tokens = request.wishes.max_output_tokens or effect.max_answer_tokens
     budgets = _budgets(table, request.wishes, effect)
     prediction = predict(table, profile, budgets=budgets, max_answer_tokens=answer_tokens)
+    if circumstances.waiting:
+        prediction = _queued(prediction, table, circumstances.waiting)
     before = _place_of(circumstances.previous, table, budgets)
     if before is not None and circumstances.previous is not None:
         prediction = _credited(prediction, table, before, circumstances.previous.cached_tokens)
@@ -88,6 +90,21 @@ def _place_of(previous: Previous | None, table: CandidateTable, budgets: Ints) -
     if not len(same):
         return None
     return int(same[np.lexsort((table.tie_rank[same], np.abs(budgets[same] - previous.budget_tokens)))[0]])
+
+
+SERIAL = ("ollama", "llamacpp", "transformers")
+"""Engines that answer one request after the other unless told otherwise; servers such as vLLM answer many at once."""
+
+
+def _queued(prediction: Prediction, table: CandidateTable, waiting: Sequence[tuple[str, str, int]]) -> Prediction:
+    """The prediction in which a request waits for those that its engine is busy with, each as long as this one would take
+    there: what they really take is not known."""
+    busy = {(engine, endpoint): count for engine, endpoint, count in waiting if engine in SERIAL}
+    ahead = np.array([busy.get((build.engine, build.endpoint), 0) for build in table.builds])[table.build_of]
+    if not ahead.any():
+        return prediction
+    wait = ahead * (prediction.total_s - prediction.load_s)
+    return replace(prediction, first_token_s=prediction.first_token_s + wait, total_s=prediction.total_s + wait)
 
 
 def _credited(prediction: Prediction, table: CandidateTable, before: int, cached_tokens: int) -> Prediction:

@@ -42,7 +42,10 @@ class Previous:
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What a decision depends on besides request and machine. None is unknown: a condition on it does not hold."""
+    """What a decision depends on besides request and machine. None is unknown: a condition on it does not hold.
+
+    `waiting` says how many replies an engine is busy with: its name, its endpoint, their number.
+    """
 
     minute_of_day: int | None = None
     weekday: Weekday | None = None
@@ -50,6 +53,7 @@ class Circumstances:
     spent_by_user: Spent = field(default_factory=Spent)
     spent: Spent = field(default_factory=Spent)
     previous: Previous | None = None
+    waiting: tuple[tuple[str, str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

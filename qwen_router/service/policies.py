@@ -8,12 +8,14 @@ seconds, because people edit them while the service runs.
 
 from __future__ import annotations
 
+import logging
 import time
 
-from qwen_router.errors import UnknownName
+from qwen_router.errors import InvalidPolicy, UnknownName
 from qwen_router.policy import Policy, policy_names
 
 FRESH_S = 5.0
+_LOG = logging.getLogger(__name__)
 
 
 def policy_of_model(model: str) -> str | None:
@@ -31,6 +33,7 @@ class PolicyShelf:
 
     def __init__(self) -> None:
         self._policies: dict[str, tuple[float, Policy]] = {}
+        self._told: dict[str, str] = {}
         self._names: tuple[float, tuple[str, ...]] = (float("-inf"), ())
 
     def names(self) -> tuple[str, ...]:
@@ -42,12 +45,25 @@ class PolicyShelf:
         return names
 
     def get(self, name: str) -> Policy:
-        """The policy of that name. Raises `UnknownPolicy`, or `InvalidPolicy` when its file is wrong."""
+        """The policy of that name. Raises `UnknownPolicy`, or `InvalidPolicy` when its file was never right.
+
+        A file that is broken while the service runs changes nothing: the last good version stays, and the log says so.
+        """
         read_at, policy = self._policies.get(name, (float("-inf"), None))
         if policy is not None and time.monotonic() - read_at <= FRESH_S:
             return policy
         if name not in self.names():
             raise UnknownPolicy.among(name[:200], self.names(), kind="policy")
-        policy = Policy.load(name)
-        self._policies[name] = (time.monotonic(), policy)
-        return policy
+        try:
+            fresh = Policy.load(name)
+        except InvalidPolicy as error:
+            if policy is None:
+                raise
+            fresh = policy
+            if self._told.get(name) != error.problem:
+                self._told[name] = error.problem
+                _LOG.warning("policy %s: %s; the last good version stays in force", name, error.problem)
+        else:
+            self._told.pop(name, None)
+        self._policies[name] = (time.monotonic(), fresh)
+        return fresh
