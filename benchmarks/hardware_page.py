@@ -27,7 +27,8 @@ def _memory(lines: list[dict[str, Any]]) -> str:
         if line["part"] in ("total", "resident", "peak", "weights") and (
             line["part"] != "weights" or line["engine"] == "llama-quantize"
         ):
-            groups[line["case"], line["engine"], line["quant"], line["part"]].append(line)
+            quant = "seven mixes" if line["part"] == "weights" else line["quant"]
+            groups[line["case"], line["engine"], quant, line["part"]].append(line)
     rows = []
     for (case, engine, quant, part), found in groups.items():
         worst = max(found, key=lambda line: abs(line["error"]))
