@@ -46,7 +46,7 @@ def test_several_models_are_fitted_and_explained() -> None:
 def test_a_picture_a_video_and_a_sound_are_told_in_tokens() -> None:
     media = ("--image", "1920x1080", "--video", "640x480x10")
     code, out, _ = run("fit", "Qwen3-VL-8B-Instruct", "--machine", "rtx-4090", *media)
-    assert code == 0 and "an image of 1920x1080 takes 2,042 tokens of it" in out and "a video of 640x480x10 s takes" in out
+    assert code == 0 and "an image of 1920x1080 takes 2,042 tokens" in out and "a video of 640x480x10 s takes" in out
     code, out, _ = run("fit", "Qwen2-Audio-7B-Instruct", "--machine", "rtx-4090", "--audio", "10", "--json")
     assert code == 0 and lines(out)[0]["media_tokens"] == {"10 s of sound": 252}
     code, _, err = run("fit", "Qwen3-VL-8B-Instruct", "--image", "big")

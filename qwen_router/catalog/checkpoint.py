@@ -44,9 +44,8 @@ def row_of_folder(folder: Path, *, name: str | None, known: Iterable[Model]) -> 
     template = _template(path.parent)
     has_image = any(key in config for key in ("vision_config", "vision_start_token_id"))
     modalities: tuple[Modality, ...] = ("text", "image", "video") if has_image else ("text",)
-    return _row(
-        name or path.parent.resolve().name, arch, context, template, modalities, known, source=f"config.json of {name}"
-    )
+    name = name or path.parent.resolve().name
+    return _row(name, arch, context, template, modalities, known, source=f"config.json of {name}")
 
 
 def row_of_gguf(

@@ -56,7 +56,7 @@ def decisions(
         thinks = (chosen.get("thinking") or {}).get("budget_tokens") or 0
         mode = f", thinking {thinks}" if thinks else ""
         what = f"{chosen['model']} {chosen['quant']}{mode}" if chosen.get("model") else "nothing"
-        typer.echo(f"{line['at']}  {str(line['id'])[:8]}  {line['profile']['domain']:<11} {line['policy']:<10} {what}")
+        typer.echo(f"{line['at']}  {str(line['id'])[:8]}  {line['profile']['domain']:<11} {line['policy']:<20} {what}")
 
 
 @app.command()
@@ -67,10 +67,12 @@ def show(
     """Show a logged decision, make it anew with what is known today, and say what differs and why."""
     from qwen_router.decision_log import circumstances_of, profile_of, request_of
     from qwen_router.errors import RouterError
+    from qwen_router.hardware.presets import preset_names
     from qwen_router.router import Router
 
     line = _log().find(decision_id)
-    router = Router(policy=line["policy"])
+    planned = line["machine"] if line["machine"] in preset_names() else None  # else decided for the computer at hand
+    router = Router(policy=line["policy"], machine=planned)
     try:
         today = router.decide(
             request_of(line), profile_of(line), policy=router.policy, answering=line["scope"] != "advice",
@@ -100,7 +102,9 @@ def show(
 
 def _shown(line: dict[str, Any]) -> str:
     chosen = line["chosen"]
-    what = "nothing" if not chosen.get("model") else f"{chosen['model']} {chosen['quant']} on {chosen['engine']}"
+    thinks = (chosen.get("thinking") or {}).get("budget_tokens") or 0
+    mode = f", thinking {thinks}," if thinks else ""
+    what = "nothing" if not chosen.get("model") else f"{chosen['model']} {chosen['quant']}{mode} on {chosen['engine']}"
     return (
         f"decision    {line['id']} of {line['at']}, policy {line['policy']}, {line['machine']}\n"
         f"chosen      {what}\n"

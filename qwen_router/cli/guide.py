@@ -49,6 +49,8 @@ USES: dict[str, Use] = {
     "multilingual": Use("many languages", "translation", lambda m: (m.languages or 0) >= 29),
 }  # fmt: skip
 SHOWN = 5
+USABLE_TPS = 5.0
+"""Slower than this is advised only where nothing is faster: about the speed of reading. A choice."""
 FAST_TPS = 20.0
 """Tokens a second that someone who reads along does not wait for: about three times reading speed. A choice."""
 
@@ -83,6 +85,7 @@ def advice(name: str, machine: str | None, *, commercial: bool, fast: bool) -> A
         for row in survey(catalog, here, domain=use.domain, min_context_tokens=use.context_tokens)
         if use.needs(model := catalog.get(row.model)) and (model.commercial_use is True or not commercial)
     ]
+    found = [row for row in found if row.decode_tps >= USABLE_TPS] or found
     if fast:
         quick = [row for row in found if row.decode_tps >= FAST_TPS]
         found = quick or sorted(found, key=lambda row: -row.decode_tps)
@@ -107,7 +110,9 @@ def _line(row: Runnable, model: Model) -> dict[str, Any]:
     if row.quant == OLLAMA_DEFAULT and model.ollama_tags:
         get = f"ollama pull {model.ollama_tags[0]}"
     elif model.names.gguf:
-        get = f"hf download {model.names.gguf[0]} --include '*{row.quant}*'"
+        # llama.cpp keeps what sees and hears in a file of its own
+        eyes = " '*mmproj*'" if model.modalities != ("text",) else ""
+        get = f"hf download {model.names.gguf[0]} --include '*{row.quant.upper()}*'{eyes}"
     else:
         get = f"find a {row.quant} GGUF of {model.id}"
     return {**asdict(row), "licence": model.licence, "get": get}

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from qwen_router.hardware import Calibration, Machine
     from qwen_router.hardware.fit import Fit
 
+DEFAULT_CONTEXT_TOKENS = 8192
 PARTS = ("weights", "kv", "state", "compute", "vision", "audio", "mtp")
 
 
@@ -66,7 +67,7 @@ def hardware(
         how = "measured" if d.measured else "estimated"
         rates = [
             f"{d.bandwidth_gib_s:.0f} GiB/s" if d.bandwidth_gib_s else "",
-            f"{d.compute_tflops:.2g} TFLOPS" if d.compute_tflops else "",
+            f"{d.compute_tflops:.3g} TFLOPS" if d.compute_tflops else "",
         ]
         known = ", ".join(rate for rate in rates if rate)
         about = "" if d.free_known else "about "
@@ -139,7 +140,10 @@ def fit(
             "--quant", "-q", help="Quantisation: bf16, q8_0, q4_K_M, ... (one model: q4_K_M; all: the best that fits)."
         ),
     ] = None,
-    context: Annotated[int, typer.Option("--context", "-c", help="Tokens of context.")] = 8192,
+    context: Annotated[
+        int | None,
+        typer.Option("--context", "-c", help="Tokens of context (8192, or the model's window).", show_default=False),
+    ] = None,
     engine: Annotated[str, typer.Option(help="Engine: llamacpp, ollama, transformers, vllm.")] = "llamacpp",
     parallel: Annotated[int, typer.Option(help="Requests served at once.")] = 1,
     kv_type: Annotated[str, typer.Option(help="Type of the KV cache: f16, q8_0, ...")] = "f16",
@@ -159,7 +163,7 @@ def fit(
     ] = 0.9,
     domain: Annotated[str | None, typer.Option("--for", help="All: judge quality in this domain (math, code, ...).")] = None,
     sort: Annotated[str, typer.Option("--sort", help="All: by quality, speed, memory, context or size.")] = "quality",
-    min_context: Annotated[int, typer.Option("--min-context", help="All: tokens that must fit.")] = 8192,
+    min_context: Annotated[int, typer.Option("--min-context", help="All: tokens that must fit.")] = 4096,
     explain: Annotated[bool, typer.Option("--explain", help="Print the formulas with the model's numbers.")] = False,
     machine: MachineOption = None,
     as_json: JsonOption = False,
@@ -171,43 +175,54 @@ def fit(
     here = machine_for(machine)
     calibration = Calibration.of(here)
     if not models:
+        asked = {"--context": context, "--image": image, "--video": video, "--audio": audio, "--vision": vision}
+        asked |= {"--parallel": parallel != 1, "--kv-type": kv_type != "f16"}
+        asked |= {"--mtp": mtp, "--yarn": yarn, "--explain": explain}
+        wrong = [name for name, value in asked.items() if value not in (None, False)]
+        if wrong:
+            raise InvalidRequest(f"{' and '.join(wrong)} ask about one model, and none is named", fix="fit MODEL ...")
+        if engine == "vllm":
+            raise InvalidRequest("what vLLM holds is told model by model", fix="fit MODEL --engine vllm --quant bf16")
         _survey(here, calibration, engine, quant, domain, sort, min_context, as_json=as_json)
         return
     rows = [Catalog.load().get(name) for name in models]
+    sees = True if vision is None and (image or video or audio) else vision
     fits = False
     for number, row in enumerate(rows):
+        tokens = context if context is not None else min(DEFAULT_CONTEXT_TOKENS, row.context.native_tokens)
         if engine == "vllm":
-            fits |= _vllm(row, here, quant or "bf16", context, kv_type, tensor_parallel, utilization, as_json=as_json)
+            fits |= _vllm(row, here, quant or "bf16", tokens, kv_type, tensor_parallel, utilization, as_json=as_json)
             continue
         from qwen_router.hardware import fit as fit_on
 
         result = fit_on(
             row,
             quant or ("bf16" if engine == "transformers" else "q4_K_M"),
-            context,
+            tokens,
             engine,
             here,
             parallel=parallel,
             kv_type=kv_type,
-            vision=vision,
+            vision=sees,
             mtp=mtp,
             yarn=yarn,
             calibration=calibration,
         )
-        fits |= result.fits
         media = media_tokens(row, image or (), video or (), audio or ())
+        fits |= result.fits and all(taken <= tokens for taken in media.values())
         if as_json:
             print_json(fit_line(result) | ({"media_tokens": media} if media else {}))
             continue
         if number:
             typer.echo("")
         _print_fit(result)
-        for what, tokens in media.items():
-            typer.echo(f"  {what} takes {tokens:,} tokens of it")
+        for what, taken in media.items():
+            more = "" if taken <= tokens else f": more than the {tokens:,} of context"
+            typer.echo(f"  {what} takes {taken:,} tokens{more}")
         if explain:
             from qwen_router.hardware.explain import explained
 
-            typer.echo("\n".join(f"  {line}" for line in explained(row, result, here, vision=vision, mtp=mtp)))
+            typer.echo("\n".join(f"  {line}" for line in explained(row, result, here, vision=sees, mtp=mtp)))
     if not fits:
         raise typer.Exit(3)
 
@@ -294,11 +309,13 @@ def _vllm(
         print_json(line | fit_line(plan) | {"devices": [device.id for device in plan.devices]})
         return plan.fits
     typer.echo(f"{row.id} {quant} on vLLM: {'fits' if plan.fits else 'does not fit'}: {plan.reason}")
+    if not plan.devices:
+        return False
     for part in ("weights", "tower", "activation", "other", "kv"):
         mib = getattr(plan, f"{part}_mib")
         if mib:
             about = " (estimate)" if part in ("activation", "other") else ""
-            bar = "█" * max(1, round(40 * mib / max(1.0, plan.requested_mib)))
+            bar = "█" * max(1, min(40, round(40 * mib / plan.requested_mib)))
             typer.echo(f"  {part:<10} {mib:>10,.1f} MiB  {bar}{about}")
     typer.echo(f"  {'reserved':<10} {plan.requested_mib:>10,.1f} MiB on each of {len(plan.devices)} devices")
     typer.echo(f"  {plan.blocks:,} blocks of {plan.block_tokens} tokens: {plan.kv_tokens:,} tokens of cache")

@@ -238,7 +238,7 @@ def add(
 ) -> None:
     """Add a model of your own to the catalog from its config.json or GGUF header; nothing is loaded."""
     from qwen_router.catalog import Catalog
-    from qwen_router.catalog.checkpoint import row_of_folder, row_of_gguf, yaml_of
+    from qwen_router.catalog.checkpoint import ORGANISATION, row_of_folder, row_of_gguf, yaml_of
     from qwen_router.folders import user_catalog_folder
 
     known = Catalog.load().models
@@ -250,6 +250,11 @@ def add(
         row = row_of_gguf(info.metadata, parameters=info.parameters, template=info.chat_template, name=own, known=known)
     else:
         row = row_of_folder(path, name=name, known=known)
+    if any(model.id == row.id for model in known if not model.id.startswith(f"{ORGANISATION}/")):
+        raise InvalidRequest(f"{row.id!r} is in the catalog already", fix="give yours a name of its own: --name me/model")
+    same = [model.id for model in known if model.short_name.lower() == row.short_name.lower() and model.id != row.id]
+    if same:
+        typer.echo(f"note: {same[0]} has the same short name; write {row.id} whole", err=True)
     text = yaml_of(row)
     if dry_run:
         typer.echo(text.rstrip())

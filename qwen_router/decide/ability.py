@@ -77,6 +77,10 @@ class AbilityTable:
         """The shipped table, read once a process."""
         return _load(SHIPPED)
 
+    def knows(self, model_id: str) -> bool:
+        """Whether the table has a row for the model, in either mode."""
+        return (model_id, False) in self.rows or (model_id, True) in self.rows
+
     def arrays(self, keys: Sequence[Key]) -> tuple[Floats, Floats]:
         """Mean and standard deviation in logits, each [n, domains]. An unknown key gets a low mean and a wide sd."""
         at = self._at(keys)

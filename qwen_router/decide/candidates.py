@@ -125,10 +125,11 @@ CUT_THOUGHT_LOGITS = 1.5
 
 
 def advised_builds(catalog: Catalog, policy: Policy) -> tuple[Build, ...]:
-    """Every chat model of the catalog at every quantisation that the policy considers, whether installed or not."""
-    builds = []
+    """Every chat model of the catalog at every quantisation that the policy considers, whether installed or not. A model of
+    the user's own, of whose abilities nothing is known, is no advice; it is served when an engine has it."""
+    builds, abilities = [], AbilityTable.load()
     for model in catalog.models:
-        if model.kind != "chat" or model.demo or model.hosted:
+        if model.kind != "chat" or model.demo or model.hosted or not abilities.knows(model.id):
             continue
         for name in policy.quants:
             builds.append(_advised(model, quant(name).name))

@@ -269,12 +269,13 @@ def _order(
 ) -> Ints:
     """Possible candidates, best first: tier 0, good enough, by the objective; 1 (soon) by quality, 2 (late) by time."""
     index = np.flatnonzero(possible)
-    quality, tiers = judged[index], tier[index]
+    quality, tiers, time = judged[index], tier[index], prediction.total_s[index]
     keys = (
         table.tie_rank[index],
         prediction.memory_mib[index],
         -quality,
-        np.where(tiers == 0, least[index], np.where(tiers == 1, -quality, prediction.total_s[index])),
+        np.where(tiers == 1, time, 0.0),  # a hundredth of quality is not worth minutes
+        np.where(tiers == 0, least[index], np.where(tiers == 1, -np.round(quality, 2), time)),
         tiers,
     )
     return index[np.lexsort(keys)]

@@ -145,7 +145,8 @@ def _changes(decision: Decision) -> list[str]:
         tell("if only quality counted", int(index[int(np.nanargmax(quality))]))
         tell("if only speed counted", int(index[int(np.nanargmin(time))]))
     out = np.flatnonzero(decision.causes == CAUSES.index("memory"))
-    better = out[prediction.quality[out] > chosen.quality + 0.005] if len(out) else out
+    best = float(quality.max()) if len(quality) else 1.0
+    better = out[prediction.quality[out] > best + 0.005] if len(out) else out
     if len(better):
         nearest = int(better[int(np.argmin(prediction.memory_mib[better]))])
         other = decision.candidate(nearest)

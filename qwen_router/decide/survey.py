@@ -27,7 +27,7 @@ from qwen_router.profile.types import DOMAINS, Domain
 GOOD, SMALL = ("q8_0", "q6_K", "q5_K_M", "q4_K_M"), ("q3_K_M", "q2_K")
 """Quantisations that are tried, the best first. 16 bits only when asked for: Q8_0 loses next to nothing of them
 (docs/abilities.md) at half the memory and twice the speed. The small ones cost quality, so they come last."""
-MIN_CONTEXT_TOKENS = 8192
+MIN_CONTEXT_TOKENS = 4096
 SPEED_AT_TOKENS = 4096
 """The context at which speeds are compared, or the model's whole one where it is shorter."""
 Sort = Literal["quality", "speed", "memory", "context", "size"]
@@ -68,8 +68,8 @@ def survey(
     calibration: Calibration | None = None,
     abilities: AbilityTable | None = None,
 ) -> tuple[Runnable, ...]:
-    """Every chat model of the catalog with a known architecture that fits with `min_context_tokens` (or its whole context
-    where that is shorter), best first by `sort`. `domain` None averages the quality over all domains.
+    """Every chat model of the catalog with a known architecture that fits with `min_context_tokens`, best first by `sort`.
+    `domain` None averages the quality over all domains.
 
     The best quantisation is the first of `GOOD` that fits whole on accelerators, or in main memory where there are none;
     else the last of `GOOD`, cut between both; else the first of `SMALL`. `quants` names others, in that order. The longest
@@ -109,8 +109,9 @@ def _best(
     calibration: Calibration | None,
     table: AbilityTable,
 ) -> Runnable | None:
-    limit = context_limit(model)
-    wanted = min(min_context_tokens, limit)
+    limit, wanted = context_limit(model), min_context_tokens
+    if wanted > limit:
+        return None
     tries = [(quant, False) for quant in quants] or [(quant, True) for quant in GOOD]
     for quant, whole in tries if quants else [*tries, *((quant, False) for quant in (GOOD[-1], *SMALL))]:
         line = memory_line(model, quant=quant, engine=engine)

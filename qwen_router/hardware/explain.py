@@ -93,6 +93,8 @@ def _speed_lines(model: Model, line: MemoryLine, fit: Fit, machine: Machine) -> 
         flop = share_flop(architecture(model), share, fit.context_tokens)
         peak = f"{compute_tflops(device, cores=machine.cores):.3g} TFLOPS x {PREFILL_EFFICIENCY[device.kind]:g}"
         lines.append(f"prefill  {device.id}: {flop / 1e9:,.1f} GFLOP a token / ({peak})")
+    if fit.prefill_tps <= fit.decode_tps * 1.001:
+        lines.append("prefill  a prompt is never read slower than an answer is written: that speed counts")
     rates = f"{fit.decode_tps:,.1f} tokens/s, prompt {fit.prefill_tps:,.0f} tokens/s"
     lines.append(f"speed    {rates}: {fit.speed_source}, {fit.speed_basis}")
     return lines

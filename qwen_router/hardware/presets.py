@@ -171,7 +171,7 @@ def machine(name_or_path: str | Path) -> Machine:
     """A preset, `N x` a preset, or a YAML file. Raises UnknownName or InvalidMachine."""
     text = str(name_or_path).strip()
     path = Path(text)
-    if path.suffix.lower() in (".yaml", ".yml") or "/" in text or "\\" in text:
+    if path.is_file() or path.suffix.lower() in (".yaml", ".yml", ".json") or "/" in text or "\\" in text:
         return _from_file(path)
     matched = re.fullmatch(r"(?:(\d{1,3})\s*x\s*)?(\S.*)", text.lower())
     count, name = (int(matched[1] or 1), matched[2]) if matched else (1, text)
