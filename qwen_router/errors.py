@@ -76,8 +76,9 @@ class UnknownName(RouterError):
     def among(cls, name: str, known: Iterable[str], *, kind: str, listing: str | None = None) -> Self:
         """Build the error for `name`, naming close matches, else the command or set that lists what is known."""
         by_lower = {candidate.lower(): candidate for candidate in known}
-        hits = get_close_matches(name.lower(), by_lower, n=3, cutoff=0.5)
-        close = tuple(by_lower[hit] for hit in hits)
+        starts = sorted(other for other in by_lower if len(name) > 2 and other.startswith(name.lower()))
+        hits = [*starts, *get_close_matches(name.lower(), by_lower, n=3, cutoff=0.5)]
+        close = tuple(by_lower[hit] for hit in dict.fromkeys(hits))[:3]
         if close:
             fix = "did you mean " + ", ".join(repr(c) for c in close) + "?"
         else:

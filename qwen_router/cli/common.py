@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -111,6 +112,11 @@ def tell_unreachable(router: Router) -> None:
     for error in router.unreachable:
         if getattr(error, "engine", "") != "ollama" or os.environ.get("OLLAMA_HOST"):
             typer.secho(f"left out: {error.problem}", err=True, dim=True)
+
+
+def say(line: str, *, hang: int) -> None:
+    """A line of prose, folded at 80 columns; `hang` indents what follows the first."""
+    typer.echo(fill(line, 80, subsequent_indent=" " * hang, break_long_words=False, break_on_hyphens=False))
 
 
 def print_json(value: object) -> None:

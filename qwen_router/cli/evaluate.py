@@ -121,7 +121,7 @@ def evaluate(
     if as_json:
         print_json(as_line(report))
     else:
-        _print(report)
+        _print(report, router.machine.name)
     if plot is not None and not draw(report.evaluation, plot, costs=sample.costs):
         typer.echo('no plot: matplotlib is not installed\n  try: pip install "qwen-router[corpus]"', err=True)
 
@@ -402,13 +402,14 @@ def _with_bounds(estimate: Estimate, *, signed: bool = False) -> str:
     return f"{estimate.value:{sign}.3f} ({estimate.low:{sign}.3f} to {estimate.high:{sign}.3f})"
 
 
-def _print(report: Report) -> None:
+def _print(report: Report, machine: str) -> None:
     from rich.table import Table
 
     sample, judged = report.sample, report.evaluation
     out = console()
     out.print(f"{len(sample.lines)} requests, {sample.left_out} lines left out; 95 % bootstrap intervals", markup=False)
     out.print(f"costs: {sample.costs}", markup=False)
+    out.print(f"decided for {machine} (--machine names another)", markup=False)
     for note in report.notes:
         out.print(f"note: {note}", markup=False)
     table = Table(box=None, pad_edge=False)

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from qwen_router.cli.common import JsonOption, MachineOption, console, print_json
+from qwen_router.cli.common import JsonOption, MachineOption, console, print_json, say
 from qwen_router.errors import InvalidRequest, UnknownName
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from qwen_router.catalog import Model
     from qwen_router.decide.survey import Runnable
@@ -74,9 +74,9 @@ def hardware(
         shared = f", shared with {d.shares_memory_with}" if d.shares_memory_with else ""
         capability = f", compute capability {d.compute_capability}" if d.compute_capability else ""
         room = f"{about}{d.memory_free_mib / 1024:.1f} of {d.memory_total_mib / 1024:.1f} GiB free{shared}"
-        typer.echo(f"  {d.id:<9} {d.name}: {room}{f', {known} ({how})' if known else ''}{capability}")
+        say(f"  {d.id:<9} {d.name}: {room}{f', {known} ({how})' if known else ''}{capability}", hang=12)
     for note in found.notes:
-        typer.echo(f"  note      {note}")
+        say(f"  note      {note}", hang=12)
     if not found.hypothetical:
         _print_loaded()
 
@@ -92,7 +92,7 @@ def _print_presets(*, as_json: bool) -> None:
             print_json({"name": name, **asdict(device)})
             continue
         rate = f"{device.bandwidth_gib_s:,.0f} GiB/s" if device.bandwidth_gib_s else "?"
-        typer.echo(f"{name:<24} {device.memory_total_mib / 1024:>7.1f} GiB  {rate:>12}  {device.name}")
+        typer.echo(f"{name:<21} {device.memory_total_mib / 1024:>6.1f} GiB {rate:>11}  {device.name}")
 
 
 def _print_loaded() -> None:
@@ -178,13 +178,13 @@ def fit(
         asked = {"--context": context, "--image": image, "--video": video, "--audio": audio, "--vision": vision}
         asked |= {"--parallel": parallel != 1, "--kv-type": kv_type != "f16"}
         asked |= {"--mtp": mtp, "--yarn": yarn, "--explain": explain}
-        wrong = [name for name, value in asked.items() if value not in (None, False)]
-        if wrong:
-            raise InvalidRequest(f"{' and '.join(wrong)} ask about one model, and none is named", fix="fit MODEL ...")
-        if engine == "vllm":
-            raise InvalidRequest("what vLLM holds is told model by model", fix="fit MODEL --engine vllm --quant bf16")
+        _refuse_for_all(asked, engine)
         _survey(here, calibration, engine, quant, domain, sort, min_context, as_json=as_json)
         return
+    if tensor_parallel != 1 and engine != "vllm":
+        raise InvalidRequest(
+            "--tensor-parallel is vLLM's", fix="add --engine vllm, or leave it out: layers are split anyway"
+        )
     rows = [Catalog.load().get(name) for name in models]
     sees = True if vision is None and (image or video or audio) else vision
     fits = False
@@ -216,15 +216,31 @@ def fit(
         if number:
             typer.echo("")
         _print_fit(result)
-        for what, taken in media.items():
-            more = "" if taken <= tokens else f": more than the {tokens:,} of context"
-            typer.echo(f"  {what} takes {taken:,} tokens{more}")
+        if mtp and not (row.architecture and row.architecture.mtp_params):
+            typer.echo("  --mtp counts nothing: the model has no head for multi-token prediction")
+        _print_media(media, tokens)
         if explain:
             from qwen_router.hardware.explain import explained
 
-            typer.echo("\n".join(f"  {line}" for line in explained(row, result, here, vision=sees, mtp=mtp)))
+            for line in explained(row, result, here, vision=sees, mtp=mtp):
+                say(f"  {line}", hang=11)
     if not fits:
         raise typer.Exit(3)
+
+
+def _refuse_for_all(asked: Mapping[str, object], engine: str) -> None:
+    """Options that ask about one model are refused where none is named."""
+    wrong = [name for name, value in asked.items() if value not in (None, False)]
+    if wrong:
+        raise InvalidRequest(f"{' and '.join(wrong)} ask about one model, and none is named", fix="fit MODEL ...")
+    if engine == "vllm":
+        raise InvalidRequest("what vLLM holds is told model by model", fix="fit MODEL --engine vllm --quant bf16")
+
+
+def _print_media(media: Mapping[str, int], context_tokens: int) -> None:
+    for what, taken in media.items():
+        more = "" if taken <= context_tokens else f": more than the {context_tokens:,} of context"
+        typer.echo(f"  {what} takes {taken:,} tokens{more}")
 
 
 def media_tokens(model: Model, images: Sequence[str], videos: Sequence[str], sounds: Sequence[float]) -> dict[str, int]:
@@ -385,11 +401,11 @@ def _print_survey(found: Sequence[Runnable], machine: Machine, domain: str | Non
         )
     console().print(table)
     kinds = " or ".join(sorted({r.speed_source for r in found}))
-    typer.echo(
-        f"{len(found)} models fit {machine.name}. Speeds are {kinds}. 15/48: so many of the layers lie on the\n"
-        "device, the rest in main memory. Quality is the chance to be right on a request of\n"
-        "middling difficulty, thinking where the model can; ~ where no published score stands\n"
-        "behind it. `qwen-router fit MODEL` shows one in parts."
+    say(
+        f"{len(found)} models fit {machine.name}. Speeds are {kinds}. 15/48: so many of the layers lie on the device, the "
+        "rest in main memory. Quality is the chance to be right on a request of middling difficulty, thinking where the "
+        "model can; ~ where no published score stands behind it. `qwen-router fit MODEL` shows one in parts.",
+        hang=0,
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from qwen_router.cli.common import JsonOption, MachineOption, print_json
+from qwen_router.cli.common import JsonOption, MachineOption, print_json, say
 from qwen_router.errors import InvalidPolicy, InvalidRequest, UnknownName
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def list_policies(as_json: JsonOption = False) -> None:
         if as_json:
             print_json(row)
         else:
-            typer.echo(f"{name:<21} {row['description']}")
+            say(f"{name:<21} {row['description']}", hang=22)
 
 
 @app.command()

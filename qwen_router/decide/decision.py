@@ -7,6 +7,7 @@ Verdicts are kept as columns and turned into words only when somebody reads them
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
@@ -152,7 +153,8 @@ class Decision:
 
 
 def _known(value: np.float64) -> float | None:
-    return float(value) if np.isfinite(value) else None
+    number = float(value)
+    return number if math.isfinite(number) else None
 
 
 def candidate_at(

@@ -58,9 +58,9 @@ def reason_of(decision: Decision) -> str:
     near = f"best {decision.best_quality:.2f}"
     if decision.patience_s < float("inf"):
         near += f" within {duration(decision.patience_s)}"
-    prior = "" if chosen.scored else "; no published score"
+    prior = "" if chosen.scored else f"; no published score in {profile.domain}"
     left = int(decision.possible.sum())
-    refused = {CAUSES[c]: int(n) for c, n in zip(*np.unique(decision.causes, return_counts=True), strict=True) if c}
+    refused = {CAUSES[c]: n for c, n in enumerate(np.bincount(decision.causes).tolist()) if c and n}
     out = ", ".join(f"{n} {IN_WORDS[cause]}" for cause, n in sorted(refused.items(), key=lambda kv: -kv[1])[:3])
     least = decision.effect.objective.minimise
     if decision.kept is not None:

@@ -103,14 +103,14 @@ def _best(decision: Decision) -> list[str]:
         if candidate.build.model.id in seen:
             continue
         seen.add(candidate.build.model.id)
-        lines.append(f"{'best' if not lines else '':<12}{_numbers(candidate)}")
+        lines.append(f"{'best' if not lines else '':<12}{_numbers(candidate, decision.profile.domain)}")
         if len(lines) == BEST_SHOWN:
             break
     return lines
 
 
-def _numbers(c: Candidate) -> str:
-    prior = "" if c.scored else " (no published score)"
+def _numbers(c: Candidate, domain: str) -> str:
+    prior = "" if c.scored else f" (no published score in {domain})"
     load = f", {duration(c.load_s)} of it loading" if c.load_s else ""
     return f"{c.label} on {c.build.engine}: quality {c.quality:.2f}{prior}, {duration(c.total_s)}{load}, {gib(c.memory_mib)}"
 

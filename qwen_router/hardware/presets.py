@@ -318,6 +318,9 @@ def _from_file(path: Path) -> Machine:
         raise InvalidMachine(f"machine file {str(path)!r} cannot be read ({error})", fix="a readable YAML file") from error
     try:
         raw = yaml.safe_load(text)
+        if not isinstance(raw, dict):
+            what = "is empty" if raw is None else f"holds {type(raw).__name__}, not keys"
+            raise InvalidMachine(f"{path} {what}", fix="qwen-router hardware --machine rtx-4090 --save my.yaml")
         parsed = MachineFile.model_validate(raw)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)

@@ -23,6 +23,8 @@ from qwen_router.policy.schema import PolicyFields
 from qwen_router.policy.secrets import secrets_in
 
 MAX_POLICY_BYTES = 1024 * 1024
+TOLD = 5
+"""Further faults of a file that an error message names."""
 KeyPath = tuple[str | int, ...]
 
 
@@ -175,15 +177,14 @@ def _lines(node: yaml.Node, path: KeyPath) -> list[tuple[KeyPath, int]]:
 
 
 def _explained(error: ValidationError, *, name: str, lines: dict[KeyPath, int]) -> InvalidPolicy:
-    """The first thing wrong, with its line, its key and, for a misspelt key, the key that was meant."""
-    first = error.errors()[0]
+    """The first thing wrong, with its line, its key and, for a misspelt key, the one that was meant; where the rest is."""
+    first, *others = error.errors()
     path: KeyPath = tuple(first["loc"])
-    known = path
-    while known and known not in lines:
-        known = known[:-1]
-    where = f"{name}, line {lines.get(known, 1)}"
+    where = f"{name}, line {_nearest(path, lines)}"
     key = ".".join(str(part) for part in path)
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    rest = [f"{'.'.join(map(str, other['loc']))} (line {_nearest(tuple(other['loc']), lines)})" for other in others]
+    told = ", ".join(rest[:TOLD]) + (f" and {len(rest) - TOLD} more" if len(rest) > TOLD else "")
+    more = f"; also wrong: {told}" if rest else ""
     if first["type"] == "extra_forbidden":
         siblings = _keys_at(path[:-1])
         close = get_close_matches(str(path[-1]), siblings, n=1, cutoff=0.5)
@@ -193,6 +194,13 @@ def _explained(error: ValidationError, *, name: str, lines: dict[KeyPath, int]) 
         return InvalidPolicy(f"{where}: the key {key!r} is missing{more}", fix=f"add {path[-1]}: ...")
     allowed = first["msg"].replace("a valid tuple", "a list").replace("a valid dictionary or instance of", "keys of")
     return InvalidPolicy(f"{where}: {key} is {_shown(first['input'])}{more}", fix=allowed)
+
+
+def _nearest(path: KeyPath, lines: dict[KeyPath, int]) -> int:
+    """The line of a key, or of the nearest one above it that the file has."""
+    while path and path not in lines:
+        path = path[:-1]
+    return lines.get(path, 1)
 
 
 def _shown(value: object) -> str:

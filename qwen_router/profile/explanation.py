@@ -18,7 +18,7 @@ import numpy as np
 
 from qwen_router.profile.classifier import Classifier, default_classifier
 from qwen_router.profile.features import FORM, Features, Text, features_of, features_of_many
-from qwen_router.profile.inspection import inspect, text_of
+from qwen_router.profile.inspection import brings_media_only, inspect, read_at_hand, text_of
 from qwen_router.profile.reading import ask_of
 from qwen_router.profile.types import DOMAINS, Domain, Profile
 from qwen_router.request import Request
@@ -76,7 +76,7 @@ def explain(request: Request | str, *, classifier: Classifier | None = None) -> 
     profile = inspect(request, classifier=model)
     text = text_of(request, ask_of(request))
     order = sorted(range(len(DOMAINS)), key=lambda i: -profile.domains[DOMAINS[i]])
-    judge = _Judge(model, order[0], order[1])
+    judge = _Judge(model, order[0], order[1], at_hand=brings_media_only(request))
     spans = _pieces(text.excerpt)
     whole = judge.lead_and_depth(features_of_many([text]))[0]
     without = judge.lead_and_depth(features_of_many([_without(text, [span]) for span in spans])) if spans else []
@@ -97,17 +97,22 @@ def explain(request: Request | str, *, classifier: Classifier | None = None) -> 
 class _Judge:
     """Classifies feature sets and says how far one domain leads over another, and the depth."""
 
-    def __init__(self, model: Classifier, first: int, second: int) -> None:
-        self.model, self.first, self.second = model, first, second
+    def __init__(self, model: Classifier, first: int, second: int, *, at_hand: bool) -> None:
+        self.model, self.first, self.second, self.at_hand = model, first, second, at_hand
 
     def lead_and_depth(self, features: Sequence[Features]) -> list[tuple[float, float]]:
         scores = [self.model.scores(one) for one in features]
-        return [(math.log(s.domains[self.first]) - math.log(s.domains[self.second]), s.depth) for s in scores]
+        shares = [self._shares(s.domains) for s in scores]
+        leads = [math.log(share[self.first]) - math.log(share[self.second]) for share in shares]
+        return [(lead, s.depth) for lead, s in zip(leads, scores, strict=True)]
 
     def domain(self, text: Text) -> tuple[Domain, float]:
-        shares = self.model.scores(features_of_many([text])[0]).domains
+        shares = self._shares(self.model.scores(features_of_many([text])[0]).domains)
         best = int(np.argmax(shares))
         return DOMAINS[best], shares[best]
+
+    def _shares(self, domains: tuple[float, ...]) -> tuple[float, ...]:
+        return read_at_hand(domains) if self.at_hand else domains
 
 
 def _pieces(excerpt: str) -> list[tuple[int, int]]:

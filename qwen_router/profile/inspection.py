@@ -108,7 +108,8 @@ def _profile(
     elapsed_us: float,
 ) -> Profile:
     nothing = _nothing_to_classify(excerpt, by_class)
-    probabilities = scores.domains if nothing is None else (1 / len(DOMAINS),) * len(DOMAINS)
+    domains = read_at_hand(scores.domains) if brings_media_only(request) else scores.domains
+    probabilities = domains if nothing is None else (1 / len(DOMAINS),) * len(DOMAINS)
     confidence = max(probabilities)
     best = probabilities.index(confidence) if nothing is None else DOMAINS.index("chat")
     reason = nothing
@@ -129,6 +130,20 @@ def _profile(
         output_tokens=_output_tokens(DOMAINS[best], excerpt, request),
         elapsed_us=elapsed_us,
     )
+
+
+def brings_media_only(request: Request) -> bool:
+    """Whether a picture, sound or video is attached and no tool is declared."""
+    return bool(request.attachments) and not request.tools
+
+
+def read_at_hand(domains: tuple[float, ...]) -> tuple[float, ...]:
+    """Probabilities of a request that brings a medium and no tools: what its words alone would ask a tool for ("what
+    does the sign say?") is read from what is attached."""
+    moved = list(domains)
+    moved[DOMAINS.index("extraction")] += moved[DOMAINS.index("tools")]
+    moved[DOMAINS.index("tools")] = 0.0
+    return tuple(moved)
 
 
 def modalities_of(request: Request) -> tuple[Modality, ...]:
