@@ -88,7 +88,7 @@ def months(model: Model) -> int:
 
 
 def test_in_a_family_more_parameters_never_know_less() -> None:
-    """Dense models against dense ones, mixtures of experts against their like, mode against the same mode, of one half-year."""
+    """Dense ones against dense ones, mixtures of experts against their like, a mode against itself, within half a year."""
     backwards = []
     for one, other in combinations([m for m in CHAT if m.total_params], 2):
         sparse = [m.active_params is not None for m in (one, other)]
