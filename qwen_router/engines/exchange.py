@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from qwen_router.engines.assemble import ReplyAssembler
+from qwen_router.engines.assemble import ReplyAssembler, estimated_tokens
 from qwen_router.engines.base import Call, Event, ThinkingPlan, Usage
-from qwen_router.engines.chatml import STOP_SENTENCE
+from qwen_router.engines.thinking import STOP_SENTENCE
 from qwen_router.engines.thought_budget import ThoughtBudget
-from qwen_router.engines.wire import Peer, check_not_truncated
+from qwen_router.engines.wire import ClosedUnheard, Peer, check_not_truncated
 from qwen_router.request import Message
 
 Phase = Literal["chat", "raw", "formatted", "done"]
@@ -62,6 +62,7 @@ class Exchange:
         self._assembler = ReplyAssembler(call, stops_before_answer=ways.holds_format)
         self._phase: Phase = "chat"
         self._thought_tokens: int | None = None  # counted by us, where a thought was left
+        self._asked_again = False
         self.left = False
 
     def post(self) -> Post | None:
@@ -82,6 +83,12 @@ class Exchange:
         if self._phase != "raw" or not self._can_ask_again:
             raise error
         self._phase = "formatted"
+
+    def unheard(self, error: ClosedUnheard) -> None:
+        """The last post got no answer at all: it is sent once more, on a new connection; the second time it is an error."""
+        if self._asked_again:
+            raise error
+        self._asked_again = True
 
     def _watch(self, piece: str) -> Iterator[Event]:
         """Leave a thought that is over its budget, and an answer that was to come in a format that was held back."""
@@ -111,7 +118,8 @@ class Exchange:
     ) -> Iterator[Event]:
         """The last events. Raises `ContextTruncated` when the engine's own count shows that the prompt was cut."""
         if self._thought_tokens is not None:  # what was thought is in the second prompt
-            read = None if usage.prompt_tokens is None else max(0, usage.prompt_tokens - self._thought_tokens)
+            added = self._thought_tokens + estimated_tokens(STOP_SENTENCE)
+            read = None if usage.prompt_tokens is None else max(0, usage.prompt_tokens - added)
             usage = Usage(read, self._thought_tokens, completion_tokens, usage.cached_tokens, split_estimated=True)
         check_not_truncated(self._call, usage.prompt_tokens, self._peer)
         yield from self._assembler.finish(

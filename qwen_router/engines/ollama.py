@@ -24,6 +24,7 @@ from qwen_router.engines.ollama_exchange import OllamaExchange, holds_format_bac
 from qwen_router.engines.thinking import neutralise
 from qwen_router.engines.wire import (
     PROBE_TIMEOUT_S,
+    ClosedUnheard,
     Peer,
     async_client_options,
     base64_text,
@@ -88,6 +89,8 @@ class OllamaEngine:
                             break
             except EngineRefused as error:
                 exchange.refused(error)
+            except ClosedUnheard as error:
+                exchange.unheard(error)
             else:
                 yield from exchange.end()
 
@@ -103,6 +106,8 @@ class OllamaEngine:
                             break
             except EngineRefused as error:
                 exchange.refused(error)
+            except ClosedUnheard as error:
+                exchange.unheard(error)
             else:
                 for event in exchange.end():
                     yield event

@@ -23,9 +23,10 @@ from qwen_router.engines.exchange import Bodies, Exchange, Post, answering
 from qwen_router.engines.local_prompt import effective_sampling, neutralised, tool_specs
 from qwen_router.engines.openai_exchange import OpenAIExchange, holds_format_back
 from qwen_router.engines.structured import asking_for_format
-from qwen_router.engines.thinking import neutralise
+from qwen_router.engines.thinking import STOP_SENTENCE, neutralise
 from qwen_router.engines.wire import (
     PROBE_TIMEOUT_S,
+    ClosedUnheard,
     Peer,
     async_client_options,
     base64_text,
@@ -101,7 +102,7 @@ class OpenAIEngine:
                             break
                 yield from exchange.end()
             except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError) as error:
-                raise self._peer.of_httpx(error) from error
+                self._broke(error, exchange)
 
     async def astream(self, call: Call) -> AsyncIterator[Event]:
         import httpx
@@ -128,7 +129,14 @@ class OpenAIEngine:
                 for event in exchange.end():
                     yield event
             except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError) as error:
-                raise self._peer.of_httpx(error) from error
+                self._broke(error, exchange)
+
+    def _broke(self, error: Exception, exchange: OpenAIExchange) -> None:
+        """Return when the same may be asked once more, else raise."""
+        ours = self._peer.of_httpx(error)
+        if not isinstance(ours, ClosedUnheard):
+            raise ours from error
+        exchange.unheard(ours)
 
     def close(self) -> None:
         self._clients.close()
@@ -258,6 +266,8 @@ class OpenAIEngine:
             body |= {"enable_thinking": thinks} if dialect.switch == "body" else {_TEMPLATE: {"enable_thinking": thinks}}
         if thinks and call.thinking.budget_tokens is not None and dialect.budget_field is not None:
             body[dialect.budget_field] = call.thinking.budget_tokens
+            if dialect.name == "llamacpp":
+                body["reasoning_budget_message"] = STOP_SENTENCE
         if call.tools and call.tool_choice != "none":
             body["tools"] = neutralised(tool_specs(call))
             body["tool_choice"] = _tool_choice(call.tool_choice)

@@ -42,6 +42,12 @@ KEPT_S = 3.0
 must not get a request."""
 
 
+class ClosedUnheard(EngineUnreachable):
+    """The connection ended without a byte of an answer: a kept one that the server had closed meanwhile. llama.cpp's does
+    that without a word at the end of some streams.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class Peer:
     """Who is spoken to, for error messages: `start_hint` is what to try when nobody answers."""
@@ -111,6 +117,8 @@ class Peer:
         )
         if isinstance(error, unreachable):
             return self.unreachable(why)
+        if isinstance(error, httpx.RemoteProtocolError) and "without sending a response" in why:
+            return ClosedUnheard(f"{self._who} closed the connection without an answer", fix=self.start_hint, **self._where)
         if isinstance(error, httpx.TimeoutException):
             return self.timeout(why)
         if isinstance(error, httpx.DecodingError | httpx.TooManyRedirects | httpx.LocalProtocolError):
