@@ -38,6 +38,7 @@ from qwen_router.errors import (
 )
 from qwen_router.media import Attachment
 from qwen_router.request import Message, ToolCall, ToolSpec
+from tests.servers.engine_servers import llama_cpp_server
 from tests.servers.loopback import Answer, LoopbackServer
 from tests.servers.ollama_server import OllamaServer, Stored
 from tests.servers.openai_server import openai_server
@@ -218,27 +219,9 @@ class TestContract:
         engine.close()
 
 
-@contextmanager
-def _llama_cpp_server() -> Iterator[str]:
-    """A real llama.cpp server on the demonstration model; yields its address."""
-    import xllamacpp
-
-    from qwen_router.demo import demo_gguf
-
-    params = xllamacpp.CommonParams()
-    params.model.path = str(demo_gguf())
-    params.n_ctx, params.n_parallel, params.port = 1024, 1, 0
-    params.fit_params = params.warmup = params.ui = False
-    params.use_jinja, params.offline, params.verbosity, params.cache_ram_mib = True, True, -1, 0
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1  # two wait for each other on a busy machine
-    server = xllamacpp.Server(params)
-    yield server.listening_address
-    del server
-
-
 @pytest.mark.loopback
 async def test_a_real_llama_cpp_server_answers_with_and_without_thinking() -> None:
-    with _llama_cpp_server() as address:
+    with llama_cpp_server() as address:
         engine = openai_at(address)
         (build,) = engine.installed()
         assert (build.model_id, build.quant, build.context_tokens) == ("qwen-router/qwen3-nano", "q8_0", 1024)

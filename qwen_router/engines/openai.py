@@ -256,7 +256,7 @@ class OpenAIEngine:
         return body | {name: getattr(sampling, name) for name in sorted(dialect.samplers)}
 
     def _body(self, call: Call, dialect: Dialect) -> dict[str, Any]:
-        thinks = call.thinking.enabled and call.thinking.budget_tokens != 0
+        thinks = call.thinking.enabled
         body = self._common(call, dialect, thinks=thinks) | {
             "messages": self._messages(call if dialect.formats != "never" else asking_for_format(call)),
             "max_tokens": output_limit_tokens(call),
