@@ -1,0 +1,290 @@
+"""`pull`: get a model through Ollama, or its files from Hugging Face or ModelScope, with a progress bar.
+
+qwen-router pull Qwen3-8B --quant q4_K_M
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from qwen_router.cli.common import JsonOption, print_json
+from qwen_router.errors import InvalidRequest, RouterError, UnknownName
+
+if TYPE_CHECKING:
+    from qwen_router.catalog import Model
+    from qwen_router.catalog.getting import Offer
+    from qwen_router.engines.pull import Plan
+    from qwen_router.engines.pull_download import Progress
+    from qwen_router.hardware.fit import Fit
+
+GIB = 1024**3
+HINT_CONTEXT_TOKENS = 8192
+STEP_PERCENT = 10
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("pull")(pull)
+
+
+def pull(
+    model: Annotated[
+        str, typer.Argument(help="A model by any of its names; or a tag or ORGANISATION/REPOSITORY with --from.")
+    ],
+    quant: Annotated[
+        str | None, typer.Option("--quant", "-q", help="Quantisation: q4_K_M, q8_0, bf16, awq, ... (what the source has).")
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option("--from", help="ollama, huggingface or modelscope (the first that has it here).")
+    ] = None,
+    file: Annotated[str | None, typer.Option("--file", help="Only the files that match, such as '*Q5_K_S*'.")] = None,
+    to: Annotated[Path | None, typer.Option("--to", help="Folder for the files (a models folder of our own).")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be downloaded, and stop.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Get a model: resumed where it stopped, checked by checksum, refused when the disk is too small."""
+    from qwen_router.catalog import Catalog
+    from qwen_router.engines import pull_ollama
+    from qwen_router.engines.pull import choose
+    from qwen_router.settings import Settings
+
+    settings = Settings.from_environment()
+    offer, row = choose(
+        model,
+        quant_name=quant,
+        source=_source(source, file, to),
+        catalog=Catalog.load(),
+        ollama_answers=lambda: file is None and to is None and pull_ollama.answers(settings.ollama_host),
+        has_llamacpp=find_spec("xllamacpp") is not None,
+    )
+    hint = _memory_hint(offer, row)
+    if offer.source == "ollama":
+        if file is not None or to is not None:
+            raise InvalidRequest("Ollama keeps its files itself", fix="leave --file and --to out, or --from huggingface")
+        _pull_tag(settings.ollama_host, offer, row, hint, dry_run=dry_run, as_json=as_json)
+        return
+    _pull_files(settings.models_folder, offer, row, hint, file=file, to=to, dry_run=dry_run, as_json=as_json)
+
+
+def _source(name: str | None, file: str | None, to: Path | None) -> Any:
+    from qwen_router.catalog.getting import SOURCES
+
+    if name is not None and name not in SOURCES:
+        raise UnknownName.among(name, SOURCES, kind="source")
+    return name
+
+
+def _pull_tag(
+    endpoint: str, offer: Offer, row: Model | None, hint: Fit | None, *, dry_run: bool, as_json: bool
+) -> None:  # fmt: skip
+    from qwen_router.engines.pull_ollama import pull_tag, store
+    from qwen_router.settings import HubSettings
+
+    tag, name = offer.names[0], row.short_name if row else offer.names[0]
+    result = {"model": row.id if row else None, "source": "ollama", "tag": tag, "endpoint": endpoint, "quant": offer.quant,
+              "fits": hint.fits if hint else None, "done": not dry_run}  # fmt: skip
+    about = f", about {hint.weights_mib / 1024:.1f} GiB" if hint else ""
+    _say(f"{tag} through Ollama at {endpoint}{about}")
+    _tell(hint)
+    if not dry_run:
+        place = store(endpoint, HubSettings.from_environment().ollama_store)
+        with _interruptible("the server keeps what has come"):
+            _watch(pull_tag(endpoint, tag, store=place))
+    _finish(result, f"qwen-router ask --model {name} TEXT", dry_run=dry_run, as_json=as_json)
+
+
+def _pull_files(
+    folder: Path | None,
+    offer: Offer,
+    row: Model | None,
+    hint: Fit | None,
+    *,
+    file: str | None,
+    to: Path | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    from qwen_router.engines.models_folder import models_folder
+    from qwen_router.engines.pull import check_room, fetch, hub_of, plan
+    from qwen_router.settings import HubSettings
+
+    with hub_of(offer.source, HubSettings.from_environment()) as hub:
+        wanted = plan(
+            offer,
+            hub,
+            models_folder=folder or models_folder(),
+            to=to,
+            pattern=file,
+            projector=row is not None and row.modalities != ("text",),
+            size_guess_bytes=round(hint.weights_mib * 1024**2) if hint else None,
+        )
+        _say(f"{wanted.repository} from {hub.title} at {wanted.revision[:12]}, into {wanted.folder}")
+        for planned in wanted.files:
+            state = {0: "missing", planned.file.size_bytes: "here"}.get(planned.have_bytes, "begun")
+            _say(f"  {state:<8}{planned.file.size_bytes / GIB:>8.2f} GiB  {planned.file.path}")
+        _say(f"  {wanted.missing_bytes / GIB:.2f} of {wanted.total_bytes / GIB:.2f} GiB to download")
+        _tell(hint)
+        check_room(wanted)
+        if not dry_run:
+            with _interruptible(f"what has come is kept in {wanted.folder}"):
+                _watch(fetch(wanted, hub))
+    _finish(_result(wanted, row, hint, done=not dry_run), _use(wanted, row), dry_run=dry_run, as_json=as_json)
+
+
+def _result(wanted: Plan, row: Model | None, hint: Fit | None, *, done: bool) -> dict[str, Any]:
+    return {
+        "model": row.id if row else None,
+        "source": wanted.source,
+        "repository": wanted.repository,
+        "revision": wanted.revision,
+        "quant": wanted.quant,
+        "form": wanted.form,
+        "folder": str(wanted.folder),
+        "total_bytes": wanted.total_bytes,
+        "missing_bytes": 0 if done else wanted.missing_bytes,
+        "files": [
+            {
+                "path": planned.file.path,
+                "size_bytes": planned.file.size_bytes,
+                "have_bytes": planned.file.size_bytes if done else planned.have_bytes,
+                "sha256": planned.file.sha256,
+                "checked_by": "sha256" if planned.file.sha256 else "git sha1" if planned.file.git_sha1 else "length",
+            }
+            for planned in wanted.files
+        ],
+        "fits": hint.fits if hint else None,
+        "done": done,
+    }
+
+
+def _use(wanted: Plan, row: Model | None) -> str:
+    """What to type next: nothing needs to be set for files in our own folder."""
+    gguf = next((planned.path for planned in wanted.files if wanted.form == "gguf"), None)
+    extra, module = ("llamacpp", "xllamacpp") if gguf else ("transformers", "transformers")
+    name = row.short_name if row else gguf.stem if gguf else wanted.folder.name
+    ask = f"qwen-router ask --model {name} TEXT"
+    if not wanted.in_store:
+        variable, value = ("QWEN_ROUTER_GGUF", gguf) if gguf else ("QWEN_ROUTER_CHECKPOINTS", wanted.folder)
+        ask = f"{variable}={str(value)!r} {ask}"
+    return ask if find_spec(module) else f'pip install "qwen-router[{extra}]", then {ask}'
+
+
+def _finish(result: dict[str, Any], use: str, *, dry_run: bool, as_json: bool) -> None:
+    if as_json:
+        print_json({**result, "use": use})
+    elif dry_run:
+        typer.echo("nothing was downloaded (--dry-run)")
+    else:
+        typer.echo(f"done. use it: {use}")
+
+
+# ── whether it will run here ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _memory_hint(offer: Offer, row: Model | None) -> Fit | None:
+    """What `fit` says of it on this machine; None where it cannot be computed."""
+    from qwen_router.cli.machine import machine_for
+    from qwen_router.hardware.fit import fit
+
+    if row is None:
+        return None
+    form_engine = {"tag": "ollama", "gguf": "llamacpp", "checkpoint": "transformers"}.get(offer.form, "llamacpp")
+    from qwen_router.catalog.quants import OLLAMA_DEFAULT, quant, quant_of_tag
+
+    name = offer.quant or (quant_of_tag(offer.names[0]) if offer.form == "tag" else None)
+    name = name or ("bf16" if offer.form == "checkpoint" else OLLAMA_DEFAULT)
+    engine = form_engine if form_engine in quant(name).engines else quant(name).engines[0]
+    try:
+        return fit(row, name, min(HINT_CONTEXT_TOKENS, row.context.native_tokens), engine, machine_for(None))
+    except RouterError:
+        return None
+
+
+def _tell(hint: Fit | None) -> None:
+    """A hint, never a refusal: a model may be pulled for another machine."""
+    if hint is None:
+        return
+    need = f"{hint.total_mib / 1024:.1f} GiB of memory with {hint.context_tokens:,} tokens of context"
+    if hint.fits:
+        _say(f"  it needs {need}, and fits here")
+    else:
+        _say(f"  warning: it needs {need}, and does not fit here now: {hint.reason}")
+
+
+# ── what is seen meanwhile ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+@contextmanager
+def _interruptible(kept: str) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        _say(f"interrupted: {kept}; run the same command again to go on")
+        raise typer.Exit(130) from None
+
+
+def _watch(steps: Iterable[Progress]) -> None:
+    """Show every step: a bar on a terminal, else a line at the start of each thing and at every tenth of it."""
+    if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+        _bar(steps)
+    else:
+        _lines(steps)
+
+
+def _lines(steps: Iterable[Progress]) -> None:
+    last: tuple[str, str, int] | None = None
+    for step in steps:
+        percent = 100 * step.done_bytes // step.total_bytes if step.total_bytes else 0
+        here = (step.phase, step.name, percent // STEP_PERCENT)
+        if here == last:
+            continue
+        last = here
+        size = f" {percent} % of {step.total_bytes / GIB:.2f} GiB" if step.total_bytes and step.phase != "done" else ""
+        _say(f"  {step.phase} {step.name}{size}".rstrip())
+
+
+def _bar(steps: Iterable[Progress]) -> None:
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(binary_units=True),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Bars(*columns, console=Console(stderr=True)) as bars:
+        task, shown = None, ("", "")
+        for step in steps:
+            if step.phase == "waiting":
+                continue
+            if step.total_bytes is None or step.phase == "done":
+                bars.console.print(f"{step.phase} {step.name}".rstrip(), markup=False, highlight=False)
+                if task is not None:
+                    bars.remove_task(task)
+                    task = None
+                continue
+            if task is None or shown != (step.phase, step.name):
+                if task is not None:
+                    bars.remove_task(task)
+                shown = (step.phase, step.name)
+                text = f"{step.phase} {_tail(step.name)}"
+                task = bars.add_task(text, total=step.total_bytes, completed=step.done_bytes)
+            bars.update(task, completed=step.done_bytes)
+
+
+def _tail(name: str, limit: int = 40) -> str:
+    return name if len(name) <= limit else "..." + name[3 - limit :]
