@@ -21,9 +21,9 @@ from qwen_router.errors import InvalidRequest, RouterError, UnknownName
 if TYPE_CHECKING:
     from qwen_router.catalog import Model
     from qwen_router.catalog.getting import Offer
-    from qwen_router.engines.pull import Plan
-    from qwen_router.engines.pull_download import Progress
     from qwen_router.hardware.fit import Fit
+    from qwen_router.pull.download import Progress
+    from qwen_router.pull.plan import Plan
 
 GIB = 1024**3
 HINT_CONTEXT_TOKENS = 8192
@@ -51,8 +51,8 @@ def pull(
 ) -> None:
     """Get a model: resumed where it stopped, checked by checksum, refused when the disk is too small."""
     from qwen_router.catalog import Catalog
-    from qwen_router.engines import pull_ollama
-    from qwen_router.engines.pull import choose
+    from qwen_router.pull import ollama
+    from qwen_router.pull.plan import choose
     from qwen_router.settings import Settings
 
     settings = Settings.from_environment()
@@ -61,7 +61,7 @@ def pull(
         quant_name=quant,
         source=_source(source, file, to),
         catalog=Catalog.load(),
-        ollama_answers=lambda: file is None and to is None and pull_ollama.answers(settings.ollama_host),
+        ollama_answers=lambda: file is None and to is None and ollama.answers(settings.ollama_host),
         has_llamacpp=find_spec("xllamacpp") is not None,
     )
     hint = _memory_hint(offer, row)
@@ -84,7 +84,7 @@ def _source(name: str | None, file: str | None, to: Path | None) -> Any:
 def _pull_tag(
     endpoint: str, offer: Offer, row: Model | None, hint: Fit | None, *, dry_run: bool, as_json: bool
 ) -> None:  # fmt: skip
-    from qwen_router.engines.pull_ollama import pull_tag, store
+    from qwen_router.pull.ollama import pull_tag, store
     from qwen_router.settings import HubSettings
 
     tag, name = offer.names[0], row.short_name if row else offer.names[0]
@@ -111,15 +111,15 @@ def _pull_files(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    from qwen_router.engines.models_folder import models_folder
-    from qwen_router.engines.pull import check_room, fetch, hub_of, plan
+    from qwen_router.folders import user_models_folder
+    from qwen_router.pull.plan import check_room, fetch, hub_of, plan
     from qwen_router.settings import HubSettings
 
     with hub_of(offer.source, HubSettings.from_environment()) as hub:
         wanted = plan(
             offer,
             hub,
-            models_folder=folder or models_folder(),
+            models_folder=folder or user_models_folder(),
             to=to,
             pattern=file,
             projector=row is not None and row.modalities != ("text",),

@@ -3,24 +3,31 @@
 `pull` makes ORGANISATION/REPOSITORY/FILE in it; files put there by hand, at most as deep, are found alike. Only names are
 read here; whether a file is sound is the engines' to check.
 
-    python -c "from qwen_router.engines.models_folder import *; print(pulled_ggufs(models_folder()))"
+    python -c "from qwen_router.engines.models_folder import *; print(pulled_ggufs(Path('FOLDER')))"
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
-
-from qwen_router.engines.pull_files import SPLIT, gguf_group, is_projector
-from qwen_router.folders import user_models_folder
+from pathlib import Path, PurePosixPath
 
 DEPTHS = ("", "*/", "*/*/", "*/*/*/")
+_SPLIT = re.compile(r"-(\d{5})-of-(\d{5})$")
+"""How llama.cpp names the parts of one model: llama_split_path in its src/llama.cpp."""
 
 
-def models_folder() -> Path:
-    """The folder that applies when the settings name none."""
-    return user_models_folder()
+def is_projector(name: str) -> bool:
+    """llama.cpp keeps what sees and hears in a file of its own, called mmproj."""
+    return "mmproj" in name.lower()
+
+
+def gguf_group(name: str) -> tuple[str, int, int]:
+    """(Stem without its part, part, parts): a file that is whole by itself is part 1 of 1."""
+    stem = PurePosixPath(name).stem
+    found = _SPLIT.search(stem)
+    return (stem, 1, 1) if found is None else (stem[: found.start()], int(found[1]), int(found[2]))
 
 
 def pulled_ggufs(folder: Path | None) -> tuple[Path, ...]:
@@ -34,17 +41,11 @@ def pulled_checkpoints(folder: Path | None) -> tuple[Path, ...]:
     return tuple(sorted(place for place in found if next(place.glob("*.safetensors"), None) is not None))
 
 
-def split_parts(path: Path) -> tuple[Path, ...]:
-    """Every part of the model that `path` begins, whether it is there or not; `path` alone where nothing is split."""
-    stem, _, count = gguf_group(path.name)
-    if SPLIT.search(path.stem) is None:
-        return (path,)
-    return tuple(path.with_name(f"{stem}-{part:05}-of-{count:05}.gguf") for part in range(1, count + 1))
-
-
 def _starts_whole(path: Path) -> bool:
-    parts = split_parts(path)
-    return parts[0] == path and all(part.is_file() for part in parts)
+    """Whether the file is whole by itself, or the first part of a model whose other parts are there too."""
+    stem, part, count = gguf_group(path.name)
+    others = (path.with_name(f"{stem}-{number:05}-of-{count:05}.gguf") for number in range(2, count + 1))
+    return part == 1 and all(other.is_file() for other in others)
 
 
 def _found(folder: Path | None, pattern: str) -> Iterator[Path]:

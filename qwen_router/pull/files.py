@@ -2,21 +2,21 @@
 
 Pure: it reads names. Pickles and code are never chosen, whatever is asked for, and no name leads out of its folder.
 
-    python -c "from qwen_router.engines.pull_files import *; print(gguf_group('Qwen3-8B-Q4_K_M-00001-of-00002.gguf'))"
+    python -c "from qwen_router.pull.files import *; print(is_safe('../x'))"
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from qwen_router.catalog.quants import OLLAMA_DEFAULT, QuantName, split_quant
+from qwen_router.engines.models_folder import gguf_group, is_projector
 
-SPLIT = re.compile(r"-(\d{5})-of-(\d{5})$")
-"""How llama.cpp names the parts of one model: llama_split_path in its src/llama.cpp."""
+MARGIN_BYTES = 512 * 1024**2
+"""Left free on the disk, so that the system goes on working."""
 _PROJECTOR_QUANTS = ("f16", "bf16", "q8_0", "f32")
 """In the order of wish: what llama.cpp's own conversion writes first, then what loses least for its size."""
 _CHECKPOINT = (
@@ -30,7 +30,7 @@ _HARMLESS = (".gguf", ".safetensors", ".json", ".jinja", ".txt", ".model", ".tik
 
 @dataclass(frozen=True, slots=True)
 class HubFile:
-    """A file as a hub lists it. `sha256` is the content's; `git_sha1` git's own name for it (small files on Hugging Face)."""
+    """A file as a hub lists it. `sha256` is the content's; `git_sha1` git's name for it (small files on Hugging Face)."""
 
     path: str
     size_bytes: int
@@ -40,6 +40,11 @@ class HubFile:
     @property
     def name(self) -> str:
         return PurePosixPath(self.path).name
+
+
+def size_text(size_bytes: int) -> str:
+    """`4.68 GiB`, or MiB for what is small."""
+    return f"{size_bytes / 1024**3:.2f} GiB" if size_bytes >= 0.1 * 1024**3 else f"{size_bytes / 1024**2:.2f} MiB"
 
 
 def is_safe(path: str) -> bool:
@@ -52,18 +57,6 @@ def is_safe(path: str) -> bool:
 def is_harmless(file: HubFile) -> bool:
     """Data of a kind that runs nothing when it is loaded: no pickle (`*.bin`, `*.pt`), no code."""
     return file.name.lower().endswith(_HARMLESS) or file.name.upper().startswith(("LICENSE", "NOTICE"))
-
-
-def is_projector(name: str) -> bool:
-    """llama.cpp keeps what sees and hears in a file of its own, called mmproj."""
-    return "mmproj" in name.lower()
-
-
-def gguf_group(name: str) -> tuple[str, int, int]:
-    """(Stem without its part, part, parts): a file that is whole by itself is part 1 of 1."""
-    stem = PurePosixPath(name).name.removesuffix(".gguf")
-    found = SPLIT.search(stem)
-    return (stem, 1, 1) if found is None else (stem[: found.start()], int(found[1]), int(found[2]))
 
 
 def gguf_quants(files: Iterable[HubFile]) -> dict[QuantName, tuple[HubFile, ...]]:

@@ -2,24 +2,25 @@
 
 Hugging Face's shapes are those that huggingface_hub reads (hf_api.py: RepoFile, list_repo_tree; utils/_http.py: the error
 headers), ModelScope's those of modelscope_hub (_legacy_api.py) and modelscope (hub/api.py, hub/file_download.py). Nothing is
-downloaded here; `pull_download.py` does that. Keys are sent to their hub alone and shown nowhere.
+downloaded here; `download.py` does that. Keys are sent to their hub alone and shown nowhere.
 
-    python -c "from qwen_router.engines.pull_hubs import HuggingFace; print(HuggingFace().url('Qwen/Qwen3-8B', 'main', 'a'))"
+    python -c "from qwen_router.pull.hubs import HuggingFace; print(HuggingFace().url('Qwen/Qwen3-8B', 'main', 'a'))"
 """
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, urlencode
 
 from qwen_router.catalog.getting import Source
-from qwen_router.engines.pull_files import HubFile, is_safe
 from qwen_router.engines.wire import Peer, client_options, error_text, is_loopback, shortened
 from qwen_router.errors import EngineError, EngineUnreachable, UnknownName
+from qwen_router.pull.files import HubFile, is_safe
 from qwen_router.settings import HubSettings
 
 if TYPE_CHECKING:
@@ -102,13 +103,15 @@ class Hub(ABC):
 
         try:
             yield
+        except httpx.TimeoutException as error:
+            raise self.peer.unreachable(f"silent for too long ({type(error).__name__})") from error
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError) as error:
             raise self.peer.of_httpx(error) from error
 
-    def refusal(self, status: int, headers: Mapping[str, str], body: str, repository: str) -> EngineError | UnknownName:
-        """The error for a status above 399."""
-        said = headers.get("x-error-message") or error_text(body)
-        code = headers.get("x-error-code", "")
+    def refusal(self, answer: httpx.Response, repository: str) -> EngineError | UnknownName:
+        """The error for a status above 399; the body must have been read."""
+        status, code = answer.status_code, answer.headers.get("x-error-code", "")
+        said = answer.headers.get("x-error-message") or self.error_text(answer.text)
         key = f"set {self._key_variable}" if self._key is None else f"check the rights of the key in {self._key_variable}"
         if code == "GatedRepo" or (status == 403 and code != "RepoNotFound"):
             return self.peer.refused(
@@ -123,12 +126,16 @@ class Hub(ABC):
             )
         return self.peer.of_status(status, said, fix="try again later" if status >= 500 else None)
 
+    def error_text(self, body: str) -> str:
+        """What the body of an error says."""
+        return error_text(body)
+
     def _json(self, url: str, repository: str) -> tuple[Any, httpx.Response]:
         """The JSON behind a URL."""
         with self.guarded():
             answer = self.client().get(url, headers=self.headers())
         if answer.status_code >= 400:
-            raise self.refusal(answer.status_code, answer.headers, answer.text, repository)
+            raise self.refusal(answer, repository)
         try:
             return answer.json(), answer
         except (ValueError, RecursionError) as error:
@@ -173,9 +180,10 @@ class HuggingFace(Hub):
             if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
                 raise self.peer.nonsense(f"a list of files that is none: {shortened(str(entries), 80)}")
             files += [self._entry(entry) for entry in entries if entry.get("type") == "file"]
-            url = answer.links.get("next", {}).get("url")
-            if not url:
+            _, found, rest = answer.links.get("next", {}).get("url", "").partition("/api/")
+            if not found:
                 break
+            url = f"{self.endpoint}/api/{rest}"  # whatever host a mirror names there: the key goes to ours alone
         return Listing(repository, str(commit), tuple(files))
 
     def _entry(self, entry: dict[str, Any]) -> HubFile:
@@ -212,9 +220,7 @@ class ModelScope(Hub):
         url = f"{self.endpoint}/api/v1/models/{quote(repository)}/repo/files?{query}"
         body, _ = self._json(url, repository)
         data = body.get("Data") if isinstance(body, dict) else None
-        if isinstance(body, dict) and (body.get("Code") != 200 or not body.get("Success", True)):
-            raise self.peer.refused(shortened(str(body.get("Message") or f"code {body.get('Code')}")))
-        files = data.get("Files") if isinstance(data, dict) else None
+        files = data.get("Files") if isinstance(data, dict) else data
         if not isinstance(files, list) or not all(isinstance(entry, dict) for entry in files):
             raise self.peer.nonsense(f"a list of files that is none: {shortened(str(body), 80)}")
         listed = tuple(
@@ -230,6 +236,15 @@ class ModelScope(Hub):
 
     def page(self, repository: str) -> str:
         return f"{self.endpoint}/models/{repository}/files"
+
+    def error_text(self, body: str) -> str:
+        """{"Code": 10010205001, "Message": "...", "Success": false} (modelscope_hub, errors.py, raise_for_status)."""
+        try:
+            value = json.loads(body)
+        except ValueError:
+            return body
+        message = value.get("Message") if isinstance(value, dict) else None
+        return message if isinstance(message, str) else body
 
     def headers(self) -> dict[str, str]:
         """Older endpoints read the key from the cookie, newer ones from the header (modelscope_hub, _legacy_api.py)."""

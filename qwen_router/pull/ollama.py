@@ -4,7 +4,7 @@ The server downloads, resumes and checks (api/types.go: ProgressResponse; server
 PullModel): a pull that is cut goes on where it stopped when it is asked for again. Where the server keeps its models on this
 computer, the free room there is compared with what it says it will fetch, and the pull is stopped when it cannot fit.
 
-    python -c "from qwen_router.engines.pull_ollama import answers; print(answers('http://127.0.0.1:11434'))"
+    python -c "from qwen_router.pull.ollama import answers; print(answers('http://127.0.0.1:11434'))"
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qwen_router.engines.pull_download import GIB, Progress
-from qwen_router.engines.wire import PROBE_TIMEOUT_S, Peer, client_options, is_loopback, refused_at_once, shortened, timeouts
+from qwen_router.engines.wire import PROBE_TIMEOUT_S, Peer, client_options, is_loopback, refused_at_once, shortened
 from qwen_router.errors import EngineError, NotEnoughDisk, RouterError, UnknownName
+from qwen_router.pull.download import Progress
+from qwen_router.pull.files import MARGIN_BYTES, size_text
 
 if TYPE_CHECKING:
     import ollama
 
 SILENCE_S = 600.0
 """The longest wait for the next line: the server is silent while it computes checksums of tens of gigabytes."""
-MARGIN_BYTES = 512 * 1024**2
 STORES = ("~/.ollama/models", "/usr/share/ollama/.ollama/models")
 """Where Ollama keeps models when OLLAMA_MODELS is not set (docs/faq.mdx): for a user, and for its service on Linux."""
 
@@ -35,7 +35,7 @@ def answers(endpoint: str) -> bool:
     if refused_at_once(endpoint):
         return False
     try:
-        with _client(endpoint) as (client, peer), _guarded(peer, ""):
+        with _client(endpoint, PROBE_TIMEOUT_S) as (client, peer), _guarded(peer, ""):
             client.list()
     except RouterError:
         return False
@@ -60,36 +60,34 @@ def pull_tag(endpoint: str, tag: str, *, store: Path | None = None, silence_s: f
     if why := refused_at_once(endpoint):
         raise _peer(endpoint).unreachable(why)
     seen: set[str] = set()
-    succeeded = False
-    with _client(endpoint) as (client, peer), _guarded(peer, tag):
-        body = {"model": tag, "stream": True}
-        lines = client._request(dict, "POST", "/api/pull", json=body, stream=True, timeout=timeouts(silence_s))
-        try:
-            for line in lines:
-                status = line.get("status")
-                if not isinstance(status, str):
-                    raise peer.nonsense(f"a line without a status: {shortened(json.dumps(line), 80)}")
-                succeeded = succeeded or status == "success"
-                digest, total, done = line.get("digest"), line.get("total"), line.get("completed") or 0
-                if not isinstance(digest, str) or not isinstance(total, int) or not isinstance(done, int):
-                    yield Progress(status)
-                    continue
-                if digest not in seen and store is not None:
-                    seen.add(digest)
-                    _check_room(store, total - done, tag)
-                yield Progress("downloading", digest.removeprefix("sha256:")[:12], done, total)
-        finally:
-            lines.close()
-    if not succeeded:
-        raise peer.failed("the pull ended without success")
+    status = None
+    with (
+        _client(endpoint, silence_s) as (client, peer),
+        _guarded(peer, tag),
+        closing(client.pull(tag, stream=True)) as steps,
+    ):
+        for step in steps:
+            status = step.status
+            if not status:
+                raise peer.nonsense(f"a line without a status: {shortened(str(step), 80)}")
+            if step.digest is None or step.total is None:
+                yield Progress(status)
+                continue
+            done = step.completed or 0
+            if step.digest not in seen and store is not None:
+                seen.add(step.digest)
+                _check_room(store, step.total - done, tag)
+            yield Progress("downloading", step.digest.removeprefix("sha256:")[:12], done, step.total)
+    if status != "success":
+        raise _with_resume(peer.failed("the pull ended without success"))
 
 
 def _check_room(store: Path, needed_bytes: int, tag: str) -> None:
     free = shutil.disk_usage(store).free
     if needed_bytes + MARGIN_BYTES > free:
         raise NotEnoughDisk(
-            f"{tag!r} needs {needed_bytes / GIB:.1f} GiB more (and {MARGIN_BYTES / GIB:.1f} to spare), and the disk of "
-            f"{str(store)!r} has {free / GIB:.1f} GiB free",
+            f"{tag!r} needs {size_text(needed_bytes)} more (and {size_text(MARGIN_BYTES)} to spare), and the disk of "
+            f"{str(store)!r} has {size_text(free)} free",
             fix="free some room (`ollama rm MODEL`), or move Ollama's folder: OLLAMA_MODELS",
         )
 
@@ -106,14 +104,11 @@ def _peer(endpoint: str) -> Peer:
 
 
 @contextmanager
-def _client(endpoint: str) -> Iterator[tuple[ollama.Client, Peer]]:
+def _client(endpoint: str, timeout_s: float) -> Iterator[tuple[ollama.Client, Peer]]:
     import ollama
 
-    client = ollama.Client(endpoint, **client_options(endpoint, timeout_s=PROBE_TIMEOUT_S))
-    try:
+    with closing(ollama.Client(endpoint, **client_options(endpoint, timeout_s=timeout_s))) as client:
         yield client, _peer(endpoint)
-    finally:
-        client._client.close()
 
 
 @contextmanager
@@ -142,8 +137,8 @@ def _of_response(peer: Peer, error: Any, tag: str) -> RouterError:
     said = error.error if isinstance(error.error, str) else json.dumps(error.error)
     if "pull model manifest: file does not exist" in said:
         return UnknownName(
-            f"Ollama's library has no {tag!r}", fix="look it up on ollama.com/library, or pull from a hub: --from huggingface",
-            name=tag,
+            f"Ollama's library has no {tag!r}", name=tag,
+            fix="look it up on ollama.com/library, or pull from a hub: --from huggingface",
         )  # fmt: skip
     if "pull model manifest" in said and any(word in said for word in ("dial tcp", "no such host", "i/o timeout")):
         return peer.unreachable(f"it cannot reach the model library itself: {shortened(said)}")

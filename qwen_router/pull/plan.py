@@ -1,8 +1,7 @@
-"""Getting a model: which source, which files, how much room, and then one file after the other.
+"""From a model's name to files on disk: which source, which files, how much room, then one file after the other.
 
-`choose` picks the source, `plan` asks the hub what it has and what of it is missing here, `check_room` compares that with the
-disk, `fetch` downloads. Nothing is printed. How a model is got is `catalog/getting.py`'s knowledge, Ollama's pull is
-`pull_ollama.py`'s.
+`choose` picks the source, `plan` asks the hub what it has and sees what of it is missing here, `check_room` compares that
+with the disk, `fetch` downloads. Pulling through Ollama is `ollama.py`'s business.
 
     python -m qwen_router pull Qwen3-0.6B --from huggingface --quant q8_0 --dry-run
 """
@@ -17,16 +16,6 @@ from pathlib import Path, PurePosixPath
 from qwen_router.catalog import Catalog, Model
 from qwen_router.catalog.getting import SOURCES, Form, Offer, Source, offers
 from qwen_router.catalog.quants import QuantName, quant, split_quant
-from qwen_router.engines.pull_download import GIB, Download, Progress, download, have_bytes
-from qwen_router.engines.pull_files import (
-    HubFile,
-    checkpoint_files,
-    gguf_files,
-    gguf_quants,
-    is_harmless,
-    matching_files,
-)
-from qwen_router.engines.pull_hubs import HUBS, Hub, Listing
 from qwen_router.errors import (
     EngineRefused,
     EngineTimeout,
@@ -36,10 +25,20 @@ from qwen_router.errors import (
     RouterError,
     UnknownName,
 )
+from qwen_router.pull.download import Download, Progress, download, have_bytes
+from qwen_router.pull.files import (
+    MARGIN_BYTES,
+    HubFile,
+    checkpoint_files,
+    gguf_files,
+    gguf_quants,
+    is_harmless,
+    matching_files,
+    size_text,
+)
+from qwen_router.pull.hubs import HUBS, Hub, Listing
 from qwen_router.settings import HubSettings
 
-MARGIN_BYTES = 512 * 1024**2
-"""Left free on the disk, so that the system goes on working."""
 SHOWN = 12
 
 
@@ -89,8 +88,9 @@ def choose(
 ) -> tuple[Offer, Model | None]:
     """The way that a model is got here, and its row where the catalog has one.
 
-    Without `source`: Ollama when it answers and the library has a tag at that quantisation, else GGUF files when llama.cpp is
-    installed, else the checkpoint, else what there is. A name outside the catalog needs a source. Raises `UnknownName`.
+    Without `source`: Ollama when it answers and a tag of its library is known at that quantisation, else GGUF files when
+    llama.cpp is installed, else the checkpoint, else what there is. A name outside the catalog needs a source. Raises
+    `UnknownName`, and `InvalidRequest` for a model without weights.
     """
     model = catalog.resolve(name)
     if model is None:
@@ -205,17 +205,13 @@ def _select(
 
 def _nothing(hub: Hub, listing: Listing, what: str, files: Sequence[HubFile]) -> UnknownName:
     """Says what a repository lacks and what it has instead."""
-    shown = [f"{file.path} ({_size(file.size_bytes)})" for file in sorted(files, key=lambda f: -f.size_bytes)[:SHOWN]]
+    shown = [f"{file.path} ({size_text(file.size_bytes)})" for file in sorted(files, key=lambda f: -f.size_bytes)[:SHOWN]]
     more = f" and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
     return UnknownName(
         f"{listing.repository!r} on {hub.title} has {what}; it has {', '.join(shown) or 'no files'}{more}",
         fix="--file with the name of one of them, or see " + hub.page(listing.repository),
         name=listing.repository,
     )
-
-
-def _size(size_bytes: int) -> str:
-    return f"{size_bytes / GIB:.2f} GiB" if size_bytes >= 0.1 * GIB else f"{size_bytes / 1024**2:.2f} MiB"
 
 
 def _offline(
@@ -228,7 +224,7 @@ def _offline(
         wanted = f"*{(offer.quant or '').upper()}*.gguf (every part, in any case)"
     else:
         wanted = "*.safetensors, *.json, merges.txt, *.jinja"
-    about = f", about {_size(guess)}" if guess else ""
+    about = f", about {size_text(guess)}" if guess else ""
     found = sorted(path.name for path in folder.glob("*") if path.is_file()) if folder.is_dir() else []
     here = f"\n  here already: {', '.join(found[:SHOWN])} (not compared with the hub)" if found else ""
     lines = f"\n  missing: {wanted}{about}\n  from: {' or '.join(hub.page(name) for name in offer.names)}\n  into: {folder}"
@@ -242,8 +238,8 @@ def check_room(plan: Plan) -> None:
     free = shutil.disk_usage(place).free
     if plan.missing_bytes and plan.missing_bytes + MARGIN_BYTES > free:
         raise NotEnoughDisk(
-            f"{plan.repository} needs {_size(plan.missing_bytes)} more (and {_size(MARGIN_BYTES)} to spare), and the disk of "
-            f"{str(place)!r} has {_size(free)} free",
+            f"{plan.repository} needs {size_text(plan.missing_bytes)} more (and {size_text(MARGIN_BYTES)} to spare), "
+            f"and the disk of {str(place)!r} has {size_text(free)} free",
             fix="free some room, a smaller quantisation (--quant), or another disk: --to FOLDER",
         )
 
@@ -260,7 +256,7 @@ def fetch(plan: Plan, hub: Hub) -> Iterator[Progress]:
         except (EngineUnreachable, EngineTimeout) as error:
             left = [p for p in plan.files[number:] if not p.path.exists()]
             lines = "".join(
-                f"\n  missing: {p.file.path} ({_size(p.file.size_bytes)}) from "
+                f"\n  missing: {p.file.path} ({size_text(p.file.size_bytes)}) from "
                 f"{hub.url(plan.repository, plan.revision, p.file.path)}"
                 for p in left[:SHOWN]
             )
