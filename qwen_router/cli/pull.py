@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -17,6 +18,7 @@ import typer
 
 from qwen_router.cli.common import JsonOption, print_json
 from qwen_router.errors import InvalidRequest, RouterError, UnknownName
+from qwen_router.pull.files import size_text
 
 if TYPE_CHECKING:
     from qwen_router.catalog import Model
@@ -25,9 +27,8 @@ if TYPE_CHECKING:
     from qwen_router.pull.download import Progress
     from qwen_router.pull.plan import Plan
 
-GIB = 1024**3
 HINT_CONTEXT_TOKENS = 8192
-STEP_PERCENT = 10
+LINE_EVERY_S = 10.0
 
 
 def add_to(app: typer.Typer) -> None:
@@ -39,7 +40,10 @@ def pull(
         str, typer.Argument(help="A model by any of its names; or a tag or ORGANISATION/REPOSITORY with --from.")
     ],
     quant: Annotated[
-        str | None, typer.Option("--quant", "-q", help="Quantisation: q4_K_M, q8_0, bf16, awq, ... (what the source has).")
+        str | None,
+        typer.Option(
+            "--quant", "--quantisation", "-q", help="Quantisation: q4_K_M, q8_0, bf16, awq, ... (what the source has)."
+        ),
     ] = None,
     source: Annotated[
         str | None, typer.Option("--from", help="ollama, huggingface or modelscope (the first that has it here).")
@@ -59,10 +63,10 @@ def pull(
     offer, row = choose(
         model,
         quant_name=quant,
-        source=_source(source, file, to),
+        source=_source(source),
         catalog=Catalog.load(),
         ollama_answers=lambda: file is None and to is None and ollama.answers(settings.ollama_host),
-        has_llamacpp=find_spec("xllamacpp") is not None,
+        has_llamacpp=find_spec("xllamacpp") is not None or find_spec("transformers") is None,
     )
     hint = _memory_hint(offer, row)
     if offer.source == "ollama":
@@ -73,7 +77,7 @@ def pull(
     _pull_files(settings.models_folder, offer, row, hint, file=file, to=to, dry_run=dry_run, as_json=as_json)
 
 
-def _source(name: str | None, file: str | None, to: Path | None) -> Any:
+def _source(name: str | None) -> Any:
     from qwen_router.catalog.getting import SOURCES
 
     if name is not None and name not in SOURCES:
@@ -81,9 +85,7 @@ def _source(name: str | None, file: str | None, to: Path | None) -> Any:
     return name
 
 
-def _pull_tag(
-    endpoint: str, offer: Offer, row: Model | None, hint: Fit | None, *, dry_run: bool, as_json: bool
-) -> None:  # fmt: skip
+def _pull_tag(endpoint: str, offer: Offer, row: Model | None, hint: Fit | None, *, dry_run: bool, as_json: bool) -> None:
     from qwen_router.pull.ollama import pull_tag, store
     from qwen_router.settings import HubSettings
 
@@ -128,8 +130,8 @@ def _pull_files(
         _say(f"{wanted.repository} from {hub.title} at {wanted.revision[:12]}, into {wanted.folder}")
         for planned in wanted.files:
             state = {0: "missing", planned.file.size_bytes: "here"}.get(planned.have_bytes, "begun")
-            _say(f"  {state:<8}{planned.file.size_bytes / GIB:>8.2f} GiB  {planned.file.path}")
-        _say(f"  {wanted.missing_bytes / GIB:.2f} of {wanted.total_bytes / GIB:.2f} GiB to download")
+            _say(f"  {state:<8}{size_text(planned.file.size_bytes):>12}  {planned.file.path}")
+        _say(f"  {size_text(wanted.missing_bytes)} of {size_text(wanted.total_bytes)} to download")
         _tell(hint)
         check_room(wanted)
         if not dry_run:
@@ -235,7 +237,7 @@ def _interruptible(kept: str) -> Iterator[None]:
 
 
 def _watch(steps: Iterable[Progress]) -> None:
-    """Show every step: a bar on a terminal, else a line at the start of each thing and at every tenth of it."""
+    """Show every step: a bar with rate and time left on a terminal, else a line every ten seconds."""
     if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
         _bar(steps)
     else:
@@ -243,47 +245,62 @@ def _watch(steps: Iterable[Progress]) -> None:
 
 
 def _lines(steps: Iterable[Progress]) -> None:
-    last: tuple[str, str, int] | None = None
+    pace, shown_s = Pace(), 0.0
     for step in steps:
-        percent = 100 * step.done_bytes // step.total_bytes if step.total_bytes else 0
-        here = (step.phase, step.name, percent // STEP_PERCENT)
-        if here == last:
-            continue
-        last = here
-        size = f" {percent} % of {step.total_bytes / GIB:.2f} GiB" if step.total_bytes and step.phase != "done" else ""
-        _say(f"  {step.phase} {step.name}{size}".rstrip())
+        began = pace.see(step)
+        now_s = time.monotonic()
+        if began or now_s - shown_s >= LINE_EVERY_S:
+            shown_s = now_s
+            _say(f"  {step.phase} {step.name}".rstrip() + (f": {text}" if (text := pace.text(step)) else ""))
 
 
 def _bar(steps: Iterable[Progress]) -> None:
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bars
 
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        DownloadColumn(binary_units=True),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Bars(*columns, console=Console(stderr=True)) as bars:
-        task, shown = None, ("", "")
+    pace = Pace()
+    name, pace_text = TextColumn("{task.description}", markup=False), TextColumn("{task.fields[pace]}", markup=False)
+    with Bars(name, BarColumn(None), pace_text, console=Console(stderr=True), expand=True) as bars:
+        task = None
         for step in steps:
-            if step.phase == "waiting":
-                continue
-            if step.total_bytes is None or step.phase == "done":
-                bars.console.print(f"{step.phase} {step.name}".rstrip(), markup=False, highlight=False)
+            if pace.see(step):
                 if task is not None:
                     bars.remove_task(task)
                     task = None
-                continue
-            if task is None or shown != (step.phase, step.name):
-                if task is not None:
-                    bars.remove_task(task)
-                shown = (step.phase, step.name)
-                text = f"{step.phase} {_tail(step.name)}"
-                task = bars.add_task(text, total=step.total_bytes, completed=step.done_bytes)
-            bars.update(task, completed=step.done_bytes)
+                if step.total_bytes is None or step.phase in ("done", "retrying"):
+                    bars.console.print(f"{step.phase} {step.name}".rstrip(), markup=False, highlight=False)
+                    continue
+                task = bars.add_task(_tail(f"{step.phase} {step.name}"), total=step.total_bytes, pace="")
+            if task is not None:
+                bars.update(task, completed=step.done_bytes, pace=pace.text(step))
+
+
+class Pace:
+    """How far and how fast the thing goes that is being seen now."""
+
+    def __init__(self) -> None:
+        self._what = ("", "")
+        self._began_s, self._began_bytes = 0.0, 0
+
+    def see(self, step: Progress) -> bool:
+        """Whether something new begins with it."""
+        began = (step.phase, step.name) != self._what
+        if began:
+            self._what = (step.phase, step.name)
+            self._began_s, self._began_bytes = time.monotonic(), step.done_bytes
+        return began
+
+    def text(self, step: Progress) -> str:
+        """`30 % of 4.68 GiB, 52.0 MiB/s, 1:05 left`, as far as it is known."""
+        if not step.total_bytes or step.phase in ("done", "retrying"):
+            return ""
+        text = f"{100 * step.done_bytes // step.total_bytes} % of {size_text(step.total_bytes)}"
+        gone_s, come_bytes = time.monotonic() - self._began_s, step.done_bytes - self._began_bytes
+        if come_bytes <= 0 or gone_s <= 0:
+            return text
+        minutes, seconds = divmod(round((step.total_bytes - step.done_bytes) * gone_s / come_bytes), 60)
+        return f"{text}, {come_bytes / gone_s / 1024**2:.1f} MiB/s, {minutes}:{seconds:02} left"
 
 
 def _tail(name: str, limit: int = 40) -> str:

@@ -41,7 +41,7 @@ _AGAIN = (408, 429, 500, 502, 503, 504)
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far something is. `phase` is `downloading`, `checking`, `waiting`, `done`, or what a server calls it."""
+    """How far something is. `phase` is `downloading`, `checking`, `retrying`, `done`, or what a server calls it."""
 
     phase: str
     name: str = ""
@@ -145,6 +145,7 @@ def _fill(job: Download, out: IO[bytes], sleep: Callable[[float], None]) -> Gene
                     out.truncate(0)
                     checksum, done = _Checksum(file), 0
                 out.write(data)
+                out.flush()  # so that a kill loses nothing
                 checksum.update(data)
                 done += len(data)
                 yield Progress("downloading", file.path, done, file.size_bytes)
@@ -152,9 +153,8 @@ def _fill(job: Download, out: IO[bytes], sleep: Callable[[float], None]) -> Gene
             failures = 1 if done > before else failures + 1
             if failures >= ATTEMPTS:
                 raise _given_up(job, again, done) from again
-            yield Progress("waiting", file.path, done, file.size_bytes)
+            yield Progress("retrying", file.path, done, file.size_bytes)
             sleep(min(LONGEST_WAIT_S, again.wait_s or 0.1 * 4 ** (failures - 1)))
-    out.flush()
     os.fsync(out.fileno())
     return checksum
 
@@ -182,7 +182,7 @@ def _pieces(job: Download, start: int) -> Iterator[tuple[int, bytes]]:
                 _raise_for_status(job, answer)
                 if answer.status_code != 206 or not answer.headers.get("content-range", "").startswith(f"bytes {start}-"):
                     at, end = 0, job.file.size_bytes - 1  # Range was ignored: everything comes, from the beginning
-                for data in answer.iter_bytes(CHUNK_BYTES):
+                for data in answer.iter_bytes():
                     yield at, data[: end + 1 - at]
                     at += len(data)
                     if at > end:

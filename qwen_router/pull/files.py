@@ -43,8 +43,11 @@ class HubFile:
 
 
 def size_text(size_bytes: int) -> str:
-    """`4.68 GiB`, or MiB for what is small."""
-    return f"{size_bytes / 1024**3:.2f} GiB" if size_bytes >= 0.1 * 1024**3 else f"{size_bytes / 1024**2:.2f} MiB"
+    """`4.68 GiB`, or MiB and KiB for what is small."""
+    for unit, unit_bytes in (("GiB", 1024**3), ("MiB", 1024**2)):
+        if size_bytes >= 0.1 * unit_bytes:
+            return f"{size_bytes / unit_bytes:.2f} {unit}"
+    return f"{size_bytes / 1024:.1f} KiB"
 
 
 def is_safe(path: str) -> bool:

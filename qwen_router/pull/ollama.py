@@ -12,12 +12,12 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qwen_router.engines.wire import PROBE_TIMEOUT_S, Peer, client_options, is_loopback, refused_at_once, shortened
-from qwen_router.errors import EngineError, NotEnoughDisk, RouterError, UnknownName
+from qwen_router.errors import EngineError, EngineUnreachable, NotEnoughDisk, RouterError, UnknownName
 from qwen_router.pull.download import Progress
 from qwen_router.pull.files import MARGIN_BYTES, size_text
 
@@ -61,12 +61,8 @@ def pull_tag(endpoint: str, tag: str, *, store: Path | None = None, silence_s: f
         raise _peer(endpoint).unreachable(why)
     seen: set[str] = set()
     status = None
-    with (
-        _client(endpoint, silence_s) as (client, peer),
-        _guarded(peer, tag),
-        closing(client.pull(tag, stream=True)) as steps,
-    ):
-        for step in steps:
+    with _client(endpoint, silence_s) as (client, peer), _guarded(peer, tag):
+        for step in client.pull(tag, stream=True):
             status = step.status
             if not status:
                 raise peer.nonsense(f"a line without a status: {shortened(str(step), 80)}")
@@ -107,8 +103,11 @@ def _peer(endpoint: str) -> Peer:
 def _client(endpoint: str, timeout_s: float) -> Iterator[tuple[ollama.Client, Peer]]:
     import ollama
 
-    with closing(ollama.Client(endpoint, **client_options(endpoint, timeout_s=timeout_s))) as client:
+    client = ollama.Client(endpoint, **client_options(endpoint, timeout_s=timeout_s))
+    try:
         yield client, _peer(endpoint)
+    finally:
+        client._client.close()
 
 
 @contextmanager
@@ -141,7 +140,12 @@ def _of_response(peer: Peer, error: Any, tag: str) -> RouterError:
             fix="look it up on ollama.com/library, or pull from a hub: --from huggingface",
         )  # fmt: skip
     if "pull model manifest" in said and any(word in said for word in ("dial tcp", "no such host", "i/o timeout")):
-        return peer.unreachable(f"it cannot reach the model library itself: {shortened(said)}")
+        return EngineUnreachable(
+            f"Ollama at {peer.endpoint} cannot reach its model library, and {tag!r} is missing: {shortened(said)}",
+            fix="check that computer's network; or bring a GGUF file from elsewhere and `ollama create` the model from it",
+            engine=peer.engine,
+            endpoint=peer.endpoint,
+        )
     if error.status_code == -1 or error.status_code >= 500:
         return _with_resume(peer.failed(shortened(said)))
     return peer.of_status(error.status_code, said)

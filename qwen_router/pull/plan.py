@@ -95,7 +95,7 @@ def choose(
     model = catalog.resolve(name)
     if model is None:
         return _stranger(name, quant_name, source, catalog), None
-    wanted = quant(quant_name).name if quant_name else split_quant(name)[1] if ":" not in name else _quant_in(name)
+    wanted = quant(quant_name).name if quant_name else split_quant(name)[1]
     found = offers(model, wanted, name=name)
     if source is not None:
         found = tuple(offer for offer in found if offer.source == source)
@@ -116,11 +116,6 @@ def choose(
     return (on_hubs or list(found))[0], model
 
 
-def _quant_in(tag: str) -> QuantName | None:
-    _, found, spelt = split_quant(tag)
-    return found if spelt else None
-
-
 def _stranger(name: str, quant_name: QuantName | None, source: Source | None, catalog: Catalog) -> Offer:
     """A name that the catalog does not know is a repository or tag of the source that was named."""
     wanted = quant(quant_name).name if quant_name else None
@@ -131,7 +126,10 @@ def _stranger(name: str, quant_name: QuantName | None, source: Source | None, ca
         return Offer(source, "any", (repository,), wanted)
     known = [n for m in catalog.models if not m.hosted for n in (m.id, m.short_name, *m.ollama_tags)]
     hint = f"ORGANISATION/REPOSITORY with --from {source}" if source else "qwen-router models, or --from huggingface"
-    raise UnknownName.among(name, known, kind="model", listing=hint)
+    error = UnknownName.among(name, known, kind="model", listing=hint)
+    if source is None and "/" in name:
+        error.fix += " A repository outside the catalog needs --from huggingface or --from modelscope"
+    raise error
 
 
 def _other_ways(model: Model, source: Source | None) -> str:
@@ -172,7 +170,7 @@ def plan(
         )  # fmt: skip
     if len(refusals) == 1:
         raise refusals[0]
-    raise UnknownName("; ".join(error.problem for error in refusals), fix=refusals[-1].fix)
+    raise UnknownName("; ".join(error.problem for error in refusals), fix=refusals[0].fix)
 
 
 def _select(
