@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -18,6 +19,7 @@ import pytest
 from qwen_router.catalog import Catalog
 from qwen_router.catalog.getting import Offer, how_to_get, offers
 from qwen_router.demo import demo_checkpoint, demo_gguf
+from qwen_router.engines.gguf_file import gguf_info
 from qwen_router.engines.models_folder import pulled_checkpoints, pulled_ggufs
 from qwen_router.errors import (
     EngineError,
@@ -283,6 +285,18 @@ def test_cut_connections_are_continued_where_they_broke(served: tuple[HubServer,
 
 
 @pytest.mark.loopback
+def test_a_server_that_falls_silent_is_asked_again(
+    served: tuple[HubServer, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub, url = served
+    monkeypatch.setattr("qwen_router.pull.hubs.TIMEOUT_S", 0.1)
+    hub.faults = [Answer(body=(WEIGHTS[:300_000], 0.2))]
+    assert "retrying" in get(url, tmp_path / GGUF)
+    assert (tmp_path / GGUF).read_bytes() == WEIGHTS
+    assert hub.ranges_asked == [None, f"bytes=300000-{len(WEIGHTS) - 1}"]
+
+
+@pytest.mark.loopback
 def test_a_server_that_knows_no_range_is_read_from_the_beginning(served: tuple[HubServer, str], tmp_path: Path) -> None:
     hub, url = served
     hub.ranges, hub.faults = False, [300_000]
@@ -489,37 +503,79 @@ def run(args: Command, url: str, models: Path, *, verb: str = "pull") -> tuple[i
     return process.returncode, out, err
 
 
+def split_nano(folder: Path) -> dict[str, bytes]:
+    """The demonstration model in several parts, as llama.cpp names them."""
+    gguf = pytest.importorskip("gguf")
+    reader, writer = gguf.GGUFReader(demo_gguf()), gguf.GGUFWriter(None, "qwen3", split_max_tensors=20)
+    for key in reader.fields.values():
+        if not key.name.startswith("GGUF.") and key.name != "general.architecture":
+            sub_type = key.types[-1] if key.types[0] == gguf.GGUFValueType.ARRAY else None
+            writer.add_key_value(key.name, key.contents(), key.types[0], sub_type=sub_type)
+    for tensor in reader.tensors:
+        writer.add_tensor(tensor.name, tensor.data, raw_shape=tensor.data.shape, raw_dtype=tensor.tensor_type)
+    writer.write_header_to_file(folder / "twin-q8_0.gguf")
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
 @pytest.mark.loopback
 def test_what_was_pulled_is_found_by_the_engines_and_answers(tmp_path: Path) -> None:
     pytest.importorskip("xllamacpp")
     pytest.importorskip("transformers")
     from qwen_router.engines.configured import configured_engines
 
+    (tmp_path / "split").mkdir()
+    parts = split_nano(tmp_path / "split")
     folder = {path.name: path.read_bytes() for path in demo_checkpoint().iterdir() if path.suffix != ".gguf"}
-    hub = HubServer({"me/twin-GGUF": {"twin-q8_0.gguf": demo_gguf().read_bytes()}, "me/twin": folder})
+    hub = HubServer({"me/twin-GGUF": parts, "me/twin": folder})
     models = tmp_path / "models"
     with hub.serve() as server:
         code, out, err = run(("me/twin-GGUF", "--from", "huggingface", "--json"), server.url, models)
         assert code == 0, err
         told = json.loads(out)
         assert (told["form"], told["quant"], told["done"], told["missing_bytes"]) == ("gguf", "q8_0", True, 0)
-        assert told["files"][0]["sha256"] == sha256(demo_gguf().read_bytes())
+        assert {file["path"]: file["sha256"] for file in told["files"]} == {n: sha256(p) for n, p in parts.items()}
         assert told["use"] == "qwen-router ask --model twin-q8_0 TEXT"
         code, out, err = run(("me/twin", "--from", "modelscope"), server.url, models)
         assert (code, out) == (0, "done. use it: qwen-router ask --model twin TEXT\n")
         assert "downloading model.safetensors: " in err and "MODEL_CARD" not in err
     settings = Settings.from_environment({"QWEN_ROUTER_MODELS": str(models), "OLLAMA_HOST": "127.0.0.1:1"})
-    engines = configured_engines(settings)
-    names = {
-        engine.name: [build.name for build in engine.installed()] for engine in engines if engine.endpoint == "in process"
-    }
-    assert "twin-q8_0" in names["llamacpp"] and "twin" in names["transformers"]
+    builds = [
+        build
+        for engine in configured_engines(settings)
+        if engine.name in ("llamacpp", "transformers")
+        for build in engine.installed()
+    ]
+    found = {(build.engine, build.name): build.memory_mib for build in builds}
+    assert ("transformers", "twin") in found
+    assert found["llamacpp", "twin-q8_0"] == pytest.approx(sum(map(len, parts.values())) / 1024**2)
     code, out, err = run(("--model", "twin-q8_0", "What is 12 + 13?"), "", models, verb="ask")
     assert code == 0 and out.strip(), err
 
 
+def test_a_part_that_is_cut_or_gone_is_named_before_llama_cpp_sees_the_model(tmp_path: Path) -> None:
+    first, second, *_ = (tmp_path / name for name in split_nano(tmp_path))
+    second.write_bytes(second.read_bytes()[:-1000])
+    with pytest.raises(EngineRefused, match=rf"{second.name}.* bytes"):
+        gguf_info(first)
+    second.unlink()
+    assert pulled_ggufs(tmp_path) == ()
+    with pytest.raises(EngineRefused, match=rf"there is no file .*{second.name}"):
+        gguf_info(first)
+
+
 @pytest.mark.loopback
-def test_a_pull_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="has other signals")
+@pytest.mark.parametrize(
+    ("end", "code", "said"),
+    [
+        pytest.param("SIGKILL", -9, "", id="killed"),
+        pytest.param("SIGINT", 130, "interrupted: what has come is kept in", id="interrupted"),
+    ],
+)
+def test_a_pull_that_was_ended_goes_on_where_it_was(end: str, code: int, said: str, tmp_path: Path) -> None:
     released = threading.Event()
 
     def half() -> Iterator[bytes]:
@@ -533,10 +589,11 @@ def test_a_pull_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
         deadline = time.monotonic() + 60
         while (not part.exists() or part.stat().st_size < 524_288) and time.monotonic() < deadline:
             time.sleep(0.02)
-        process.kill()
-        _, err = process.communicate()
-        assert part.stat().st_size == 524_288, err
+        process.send_signal(signal.Signals[end])
+        _, err = process.communicate(timeout=30)
         released.set()
+        assert (process.returncode, part.stat().st_size) == (code, 524_288), err
+        assert said in err and "Traceback" not in err
         code, _, err = run(("Qwen3-8B",), server.url, tmp_path)
         assert code == 0, err
         assert "begun" in err and "0.50 MiB of 1.00 MiB to download" in err

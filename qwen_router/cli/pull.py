@@ -168,9 +168,14 @@ def _result(wanted: Plan, row: Model | None, hint: Fit | None, *, done: bool) ->
 
 def _use(wanted: Plan, row: Model | None) -> str:
     """What to type next: nothing needs to be set for files in our own folder."""
+    from qwen_router.catalog.quants import quant
+    from qwen_router.engines.gguf_file import gguf_group
+
     gguf = next((planned.path for planned in wanted.files if wanted.form == "gguf"), None)
+    if wanted.quant and gguf is None and "transformers" not in quant(wanted.quant).engines:
+        return f"serve {wanted.folder} with mlx-lm, and name that server in QWEN_ROUTER_ENDPOINTS"
     extra, module = ("llamacpp", "xllamacpp") if gguf else ("transformers", "transformers")
-    name = row.short_name if row else gguf.stem if gguf else wanted.folder.name
+    name = row.short_name if row else gguf_group(gguf.name)[0] if gguf else wanted.folder.name
     ask = f"qwen-router ask --model {name} TEXT"
     if not wanted.in_store:
         variable, value = ("QWEN_ROUTER_GGUF", gguf) if gguf else ("QWEN_ROUTER_CHECKPOINTS", wanted.folder)

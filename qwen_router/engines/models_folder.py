@@ -8,26 +8,18 @@ read here; whether a file is sound is the engines' to check.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+
+from qwen_router.engines.gguf_file import gguf_group, split_parts
 
 DEPTHS = ("", "*/", "*/*/", "*/*/*/")
-_SPLIT = re.compile(r"-(\d{5})-of-(\d{5})$")
-"""How llama.cpp names the parts of one model: llama_split_path in its src/llama.cpp."""
 
 
 def is_projector(name: str) -> bool:
     """llama.cpp keeps what sees and hears in a file of its own, called mmproj."""
     return "mmproj" in name.lower()
-
-
-def gguf_group(name: str) -> tuple[str, int, int]:
-    """(Stem without its part, part, parts): a file that is whole by itself is part 1 of 1."""
-    stem = PurePosixPath(name).stem
-    found = _SPLIT.search(stem)
-    return (stem, 1, 1) if found is None else (stem[: found.start()], int(found[1]), int(found[2]))
 
 
 def pulled_ggufs(folder: Path | None) -> tuple[Path, ...]:
@@ -43,9 +35,7 @@ def pulled_checkpoints(folder: Path | None) -> tuple[Path, ...]:
 
 def _starts_whole(path: Path) -> bool:
     """Whether the file is whole by itself, or the first part of a model whose other parts are there too."""
-    stem, part, count = gguf_group(path.name)
-    others = (path.with_name(f"{stem}-{number:05}-of-{count:05}.gguf") for number in range(2, count + 1))
-    return part == 1 and all(other.is_file() for other in others)
+    return gguf_group(path.name)[1] == 1 and all(part.is_file() for part in split_parts(path))
 
 
 def _found(folder: Path | None, pattern: str) -> Iterator[Path]:

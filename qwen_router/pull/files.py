@@ -13,7 +13,8 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from qwen_router.catalog.quants import OLLAMA_DEFAULT, QuantName, split_quant
-from qwen_router.engines.models_folder import gguf_group, is_projector
+from qwen_router.engines.gguf_file import gguf_group
+from qwen_router.engines.models_folder import is_projector
 
 MARGIN_BYTES = 512 * 1024**2
 """Left free on the disk, so that the system goes on working."""

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from qwen_router.catalog import Catalog, Model
 from qwen_router.catalog.getting import SOURCES, Form, Offer, Source, offers
 from qwen_router.catalog.quants import QuantName, quant, split_quant
+from qwen_router.engines.gguf_file import gguf_group
 from qwen_router.errors import (
     EngineRefused,
     EngineTimeout,
@@ -164,7 +165,7 @@ def plan(
             refusals.append(error)
             continue
         planned = (Planned(file, folder / file.path, have_bytes(folder / file.path, file)) for file in files)
-        quant_name = offer.quant or (split_quant(files[0].path.removesuffix(".gguf"))[1] if form == "gguf" else None)
+        quant_name = offer.quant or (split_quant(gguf_group(files[0].path)[0])[1] if form == "gguf" else None)
         return Plan(
             offer.source, form, repository, listing.revision, quant_name, folder, to is None, tuple(planned)
         )  # fmt: skip
