@@ -49,7 +49,7 @@ def pull(
         str | None, typer.Option("--from", help="ollama, huggingface or modelscope (the first that has it here).")
     ] = None,
     file: Annotated[str | None, typer.Option("--file", help="Only the files that match, such as '*Q5_K_S*'.")] = None,
-    to: Annotated[Path | None, typer.Option("--to", help="Folder for the files (a models folder of our own).")] = None,
+    to: Annotated[Path | None, typer.Option("--to", help="Folder for the files (default: the models folder).")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be downloaded, and stop.")] = False,
     as_json: JsonOption = False,
 ) -> None:
