@@ -256,17 +256,25 @@ def _lines(steps: Iterable[Progress]) -> None:
         now_s = time.monotonic()
         if began or now_s - shown_s >= LINE_EVERY_S:
             shown_s = now_s
-            _say(f"  {step.phase} {step.name}".rstrip() + (f": {text}" if (text := pace.text(step)) else ""))
+            _say(f"  {step.phase} {step.name}".rstrip() + (f": {text}" if (text := pace.text()) else ""))
 
 
 def _bar(steps: Iterable[Progress]) -> None:
     from rich.console import Console
-    from rich.progress import BarColumn, TextColumn
+    from rich.progress import BarColumn, ProgressColumn, TextColumn
     from rich.progress import Progress as Bars
+    from rich.text import Text
 
     pace = Pace()
-    name, pace_text = TextColumn("{task.description}", markup=False), TextColumn("{task.fields[pace]}", markup=False)
-    with Bars(name, BarColumn(None), pace_text, console=Console(stderr=True), expand=True) as bars:
+
+    class PaceColumn(ProgressColumn):
+        """Computed at every frame, so that a silent connection is seen to slow down."""
+
+        def render(self, _: object) -> Text:
+            return Text(pace.text())
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(None), PaceColumn())
+    with Bars(*columns, console=Console(stderr=True), expand=True) as bars:
         task = None
         for step in steps:
             if pace.see(step):
@@ -276,29 +284,30 @@ def _bar(steps: Iterable[Progress]) -> None:
                 if step.total_bytes is None or step.phase in ("done", "retrying"):
                     bars.console.print(f"{step.phase} {step.name}".rstrip(), markup=False, highlight=False)
                     continue
-                task = bars.add_task(_tail(f"{step.phase} {step.name}"), total=step.total_bytes, pace="")
+                task = bars.add_task(_tail(f"{step.phase} {step.name}"), total=step.total_bytes)
             if task is not None:
-                bars.update(task, completed=step.done_bytes, pace=pace.text(step))
+                bars.update(task, completed=step.done_bytes)
 
 
 class Pace:
     """How far and how fast the thing goes that is being seen now."""
 
     def __init__(self) -> None:
-        self._what = ("", "")
+        self._step: Progress | None = None
         self._began_s, self._began_bytes = 0.0, 0
 
     def see(self, step: Progress) -> bool:
         """Whether something new begins with it."""
-        began = (step.phase, step.name) != self._what
+        began = self._step is None or (step.phase, step.name) != (self._step.phase, self._step.name)
+        self._step = step
         if began:
-            self._what = (step.phase, step.name)
             self._began_s, self._began_bytes = time.monotonic(), step.done_bytes
         return began
 
-    def text(self, step: Progress) -> str:
-        """`30 % of 4.68 GiB, 52.0 MiB/s, 1:05 left`, as far as it is known."""
-        if not step.total_bytes or step.phase in ("done", "retrying"):
+    def text(self) -> str:
+        """`30 % of 4.68 GiB, 52.0 MiB/s, 1:05 left`, as far as it is known; what was there before counts in no rate."""
+        step = self._step
+        if step is None or not step.total_bytes or step.phase in ("done", "retrying"):
             return ""
         text = f"{100 * step.done_bytes // step.total_bytes} % of {size_text(step.total_bytes)}"
         gone_s, come_bytes = time.monotonic() - self._began_s, step.done_bytes - self._began_bytes
