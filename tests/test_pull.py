@@ -19,6 +19,7 @@ import pytest
 from qwen_router.catalog import Catalog
 from qwen_router.catalog.getting import Offer, how_to_get, offers
 from qwen_router.demo import demo_checkpoint, demo_gguf
+from qwen_router.engines.checkpoint_folder import Checkpoint
 from qwen_router.engines.gguf_file import gguf_info
 from qwen_router.engines.models_folder import pulled_checkpoints, pulled_ggufs
 from qwen_router.errors import (
@@ -440,6 +441,15 @@ def test_the_second_repository_is_tried_and_what_there_is_instead_is_named(
     assert "--quant q4_K_M" in caught.value.fix
 
 
+@pytest.mark.loopback
+def test_a_quantisation_that_was_asked_for_is_never_swapped_for_a_checkpoint(tmp_path: Path) -> None:
+    hub = HubServer({"me/mine": {"config.json": b"{}", "model.safetensors": b"weights"}})
+    with hub.serve() as server, hugging_face(server.url) as client:
+        assert plan(Offer("huggingface", "any", ("me/mine",)), client, models_folder=tmp_path).form == "checkpoint"
+        with pytest.raises(UnknownName, match="has no q8_0 GGUF file; it has model.safetensors"):
+            plan(Offer("huggingface", "any", ("me/mine",), "q8_0"), client, models_folder=tmp_path)
+
+
 def test_offline_it_says_what_is_missing_how_large_from_where_and_where_to(tmp_path: Path) -> None:
     (tmp_path / REPOSITORY).mkdir(parents=True)
     (tmp_path / REPOSITORY / "config.json").write_text("{}")
@@ -466,6 +476,24 @@ def test_a_connection_lost_in_the_middle_names_every_file_that_is_missing(
     said = caught.value.problem
     assert f"missing: {GGUF} (1.00 MiB) from {url}/{REPOSITORY}/resolve/{COMMIT}/{GGUF}" in said
     assert f"into: {tmp_path / REPOSITORY}" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "layers", "expected"),
+    [
+        ("Qwen3-8B", 36, "Qwen/Qwen3-8B"),
+        ("Qwen3-8B-AWQ", 36, "Qwen/Qwen3-8B"),
+        ("Qwen3-8B-AWQ", 35, None),
+        ("mine", 36, None),
+    ],
+)
+def test_a_pulled_checkpoint_is_known_by_its_repository_and_its_shape(
+    name: str, layers: int, expected: str | None, tmp_path: Path
+) -> None:
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "config.json").write_text(json.dumps({"num_hidden_layers": layers, "hidden_size": 4096}))
+    checkpoint = Checkpoint.at(tmp_path / name)
+    assert checkpoint is not None and checkpoint.model_id(Catalog.load().models) == expected
 
 
 def test_the_models_folder_gives_whole_models_only(tmp_path: Path) -> None:

@@ -170,8 +170,10 @@ def _use(wanted: Plan, row: Model | None) -> str:
     """What to type next: nothing needs to be set for files in our own folder."""
     from qwen_router.catalog.quants import quant
     from qwen_router.engines.gguf_file import gguf_group
+    from qwen_router.engines.models_folder import is_projector
 
-    gguf = next((planned.path for planned in wanted.files if wanted.form == "gguf"), None)
+    paths = (planned.path for planned in wanted.files)
+    gguf = next((path for path in paths if path.suffix == ".gguf" and not is_projector(path.name)), None)
     if wanted.quant and gguf is None and "transformers" not in quant(wanted.quant).engines:
         return f"serve {wanted.folder} with mlx-lm, and name that server in QWEN_ROUTER_ENDPOINTS"
     extra, module = ("llamacpp", "xllamacpp") if gguf else ("transformers", "transformers")
@@ -197,14 +199,13 @@ def _finish(result: dict[str, Any], use: str, *, dry_run: bool, as_json: bool) -
 
 def _memory_hint(offer: Offer, row: Model | None) -> Fit | None:
     """What `fit` says of it on this machine; None where it cannot be computed."""
+    from qwen_router.catalog.quants import OLLAMA_DEFAULT, quant, quant_of_tag
     from qwen_router.cli.machine import machine_for
     from qwen_router.hardware.fit import fit
 
     if row is None:
         return None
-    form_engine = {"tag": "ollama", "gguf": "llamacpp", "checkpoint": "transformers"}.get(offer.form, "llamacpp")
-    from qwen_router.catalog.quants import OLLAMA_DEFAULT, quant, quant_of_tag
-
+    form_engine = {"tag": "ollama", "checkpoint": "transformers"}.get(offer.form, "llamacpp")
     name = offer.quant or (quant_of_tag(offer.names[0]) if offer.form == "tag" else None)
     name = name or ("bf16" if offer.form == "checkpoint" else OLLAMA_DEFAULT)
     engine = form_engine if form_engine in quant(name).engines else quant(name).engines[0]

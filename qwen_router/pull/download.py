@@ -35,7 +35,8 @@ RANGE_BYTES = 20 * 1024**3
 constants.MAX_HTTP_DOWNLOAD_SIZE)."""
 ATTEMPTS = 6
 """Connections in a row that may bring nothing before the download is given up."""
-LONGEST_WAIT_S = 30.0
+LONGEST_WAIT_S = 300.0
+"""However long a server asks for."""
 _AGAIN = (408, 429, 500, 502, 503, 504)
 
 
@@ -153,8 +154,9 @@ def _fill(job: Download, out: IO[bytes], sleep: Callable[[float], None]) -> Gene
             failures = 1 if done > before else failures + 1
             if failures >= ATTEMPTS:
                 raise _given_up(job, again, done) from again
-            yield Progress("retrying", file.path, done, file.size_bytes)
-            sleep(min(LONGEST_WAIT_S, again.wait_s or 0.1 * 4 ** (failures - 1)))
+            wait_s = min(LONGEST_WAIT_S, again.wait_s or 0.1 * 4 ** (failures - 1))
+            yield Progress("retrying", f"{file.path} in {wait_s:.1f} s", done, file.size_bytes)
+            sleep(wait_s)
     os.fsync(out.fileno())
     return checksum
 

@@ -184,7 +184,8 @@ def _select(
         if not found:
             raise _nothing(hub, listing, f"no file that matches {pattern!r}", [f for f in files if is_harmless(f)])
         return ("gguf" if any(f.path.endswith(".gguf") for f in found) else "checkpoint"), found
-    if offer.form == "checkpoint" or (offer.form == "any" and not gguf_quants(files)):
+    wants_gguf = offer.quant is not None and quant(offer.quant).kind == "gguf"
+    if offer.form == "checkpoint" or (offer.form == "any" and not wants_gguf and not gguf_quants(files)):
         found = checkpoint_files(files)
         if not found:
             raise _nothing(hub, listing, "no safetensors (pickles and code are not fetched)", files)
