@@ -446,7 +446,7 @@ def test_a_quantisation_that_was_asked_for_is_never_swapped_for_a_checkpoint(tmp
     hub = HubServer({"me/mine": {"config.json": b"{}", "model.safetensors": b"weights"}})
     with hub.serve() as server, hugging_face(server.url) as client:
         assert plan(Offer("huggingface", "any", ("me/mine",)), client, models_folder=tmp_path).form == "checkpoint"
-        with pytest.raises(UnknownName, match="has no q8_0 GGUF file; it has model.safetensors"):
+        with pytest.raises(UnknownName, match="has no q8_0 GGUF file; it has model"):
             plan(Offer("huggingface", "any", ("me/mine",), "q8_0"), client, models_folder=tmp_path)
 
 

@@ -1,7 +1,7 @@
 """How a build is got: the Ollama tag, the repository of GGUF files or the checkpoint that holds a model at a quantisation.
 
 The one place that knows it, from the names in the catalog alone: `route`, `models guide` and `pull` read it here. Nothing is
-asked of a hub, so an offer may turn out to be empty; downloading is `engines/pull.py`'s business.
+asked of a hub, so an offer may turn out to be empty; downloading is `pull/`'s business.
 
     python -c "from qwen_router.catalog import *; from qwen_router.catalog.getting import *; \
 print(how_to_get(Catalog.load().get('Qwen3-8B'), 'q8_0'))"
