@@ -13,15 +13,15 @@ import json
 import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from qwen_router.engines.base import Call, Event, ThinkingPlan
+from qwen_router.engines.base import Call, Event
 from qwen_router.engines.chatml import END, thought_prompt
 from qwen_router.engines.clients import PerLoop, Shared
 from qwen_router.engines.dialects import GENERIC, Dialect, recognised
+from qwen_router.engines.exchange import Bodies, Exchange, Post, answering
 from qwen_router.engines.local_prompt import effective_sampling, neutralised, tool_specs
-from qwen_router.engines.openai_exchange import Bodies, Exchange, holds_format_back
+from qwen_router.engines.openai_exchange import OpenAIExchange, holds_format_back
 from qwen_router.engines.structured import asking_for_format
 from qwen_router.engines.thinking import neutralise
 from qwen_router.engines.wire import (
@@ -225,13 +225,13 @@ class OpenAIEngine:
 
     # ── what is sent ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _exchange(self, call: Call, dialect: Dialect) -> Exchange:
+    def _exchange(self, call: Call, dialect: Dialect) -> OpenAIExchange:
         bodies = Bodies(
-            chat=lambda: self._body(call, dialect),
-            raw=lambda reasoning: self._raw_body(call, dialect, reasoning),
-            formatted=lambda reasoning: self._body(_answering(call, reasoning), dialect),
+            chat=lambda: Post("/chat/completions", self._body(call, dialect)),
+            raw=lambda reasoning: Post("/completions", self._raw_body(call, dialect, reasoning)),
+            formatted=lambda reasoning: Post("/chat/completions", self._body(answering(call, reasoning), dialect)),
         )
-        return Exchange(call, self._peer, dialect, bodies)
+        return OpenAIExchange(call, self._peer, dialect, bodies)
 
     def _common(self, call: Call, dialect: Dialect, *, thinks: bool) -> dict[str, Any]:
         """What chats and raw prompts have in common."""
@@ -328,13 +328,6 @@ class OpenAIEngine:
             return
         fix = f"check the model name {call.model!r}" if status == 404 else None
         exchange.refused(self._peer.of_status(status, said, fix=fix))
-
-
-def _answering(call: Call, reasoning: str) -> Call:
-    """The call that asks for the answer alone, with what was thought before it."""
-    asked = "Give the final answer now." if call.response_format is None else "Give the final answer now, as JSON."
-    thought = (Message("assistant", reasoning), Message("user", asked)) if reasoning.strip() else ()
-    return replace(call, messages=(*call.messages, *thought), thinking=ThinkingPlan(enabled=False))
 
 
 def _has_version(endpoint: str) -> bool:
