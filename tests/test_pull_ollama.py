@@ -20,6 +20,7 @@ import pytest
 from qwen_router.errors import EngineError, EngineNonsense, EngineUnreachable, NotEnoughDisk, RouterError, UnknownName
 from qwen_router.pull.ollama import answers, pull_tag, store
 from tests.servers.loopback import RESET, Answer, Asked, LoopbackServer
+from tests.servers.ollama_schema import faults_of
 
 LAYER, CONFIG = "sha256:" + "a3de86cd1c13" + "0" * 52, "sha256:" + "05a61d37b084" + "0" * 52
 GIB = 1024**3
@@ -43,7 +44,7 @@ def ollama(lines: Iterable[Any], *, status: int = 200) -> LoopbackServer:
         if asked.path == "/api/tags":
             return Answer.of_json({"models": []})
         assert (asked.method, asked.path) == ("POST", "/api/pull")
-        assert asked.body["model"] and asked.body["stream"] is True and set(asked.body) <= {"model", "stream", "insecure"}
+        assert faults_of("PullRequest", asked.body) == [] and asked.body["stream"] is True
         return Answer(status=status, body=body, content_type="application/x-ndjson")
 
     return LoopbackServer(answer)
@@ -65,6 +66,14 @@ def test_every_line_of_the_stream_becomes_progress() -> None:
         ("success", "", 0, None),
     ]
     assert server.bodies[-1]["model"] == "qwen3:8b"
+
+
+def test_the_lines_sent_here_are_those_of_ollama_s_types() -> None:
+    for line in (*WHOLE, layer(0, 10**12)):
+        assert faults_of("ProgressResponse", line) == []
+    for line in (ABSENT, OFFLINE, MISMATCH):
+        assert faults_of("Error", line) == []
+    assert faults_of("ProgressResponse", {"state": "success"}) != [] != faults_of("PullRequest", {"name": "qwen3:8b"})
 
 
 ABSENT = {"error": "pull model manifest: file does not exist"}
