@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,9 +44,8 @@ def budgeted(model: str, tokens: int, **changes: Any) -> Call:
 @contextmanager
 def ollama(*says: Any, **options: Any) -> Iterator[tuple[OllamaEngine, OllamaServer]]:
     with OllamaServer(*says, **options) as server:
-        engine = OllamaEngine(server.url)
-        yield engine, server
-        engine.close()
+        with closing(OllamaEngine(server.url)) as engine:
+            yield engine, server
 
 
 async def _both(engine: Engine, call: Call) -> list[list[Event]]:
@@ -203,20 +202,19 @@ def is_right(answer: str, expected: int) -> bool:
 
 @contextmanager
 def _in_process(engine: Engine, model: str) -> Iterator[tuple[Engine, str]]:
-    yield engine, model
-    engine.close()
+    with closing(engine):
+        yield engine, model
 
 
 @contextmanager
 def _behind_llama_cpp(*, own_budget: bool) -> Iterator[tuple[Engine, str]]:
     """`own_budget` False: the server is taken for one that has no budget, so the thought is left."""
     with llama_cpp_server() as address:
-        engine = OpenAIEngine(address)
-        (build,) = engine.installed()
-        if not own_budget:
-            engine._dialect = replace(DIALECTS["llamacpp"], budget_field=None)
-        yield engine, build.name
-        engine.close()
+        with closing(OpenAIEngine(address)) as engine:
+            (build,) = engine.installed()
+            if not own_budget:
+                engine._dialect = replace(DIALECTS["llamacpp"], budget_field=None)
+            yield engine, build.name
 
 
 @contextmanager
@@ -234,7 +232,7 @@ def _behind_ollamas_protocol() -> Iterator[tuple[Engine, str]]:
             thinks = {"chat_template_kwargs": {"enable_thinking": body["think"]}}
             made = llama.post("/v1/chat/completions", json={**options, **thinks, "messages": body["messages"]}).json()
             message = made["choices"][0]["message"]
-            return Say(content=message["content"], reasoning=message.get("reasoning_content") or "", chunk_chars=2)
+            return Say(content=message["content"], reasoning=message.get("reasoning_content") or "", chunk_chars=1)
 
         with ollama(say) as (engine, _):
             yield engine, "qwen3:8b"

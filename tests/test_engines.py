@@ -26,6 +26,7 @@ from qwen_router.engines.fake import FakeEngine
 from qwen_router.engines.llamacpp import LlamaCppEngine
 from qwen_router.engines.ollama import OllamaEngine
 from qwen_router.engines.openai import OpenAIEngine
+from qwen_router.engines.thinking import STOP_SENTENCE
 from qwen_router.engines.transformers import TransformersEngine
 from qwen_router.engines.wire import Lines, Peer
 from qwen_router.errors import (
@@ -414,7 +415,8 @@ class TestOpenAI:
             list(engine.stream(call_of(model)))
             body = server.bodies[-1]
         assert ("top_k" in body, "min_p" in body) == (takes_top_k, takes_top_k)
-        assert {key: body[key] for key in body if "budget" in key} == ({budget: 64} if budget else {})
+        assert {key: body[key] for key in body if "budget" in key and "message" not in key} == ({budget: 64} if budget else {})
+        assert body.get("reasoning_budget_message") == (STOP_SENTENCE if owner == "llamacpp" else None)
 
     @pytest.mark.parametrize("field", ["chat_template_kwargs", "stream_options"])
     async def test_a_server_that_refuses_an_optional_field_gets_one_try_without(self, field: str) -> None:
