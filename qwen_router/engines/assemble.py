@@ -157,7 +157,7 @@ class ReplyAssembler:
             content = self._early = self._early + content
             if not content.strip():
                 return
-        if content.strip():
+        if self._in_field and content.strip():
             yield from self._close_field()
         yield from self._split(self._parser_for_content().feed(content))
 
