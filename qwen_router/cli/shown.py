@@ -1,0 +1,85 @@
+"""How an answer is shown while it is written: the answer on standard output, thinking and remarks dimmed on standard error.
+
+What a model writes is shown with its control characters made visible (`common.printable`). Nothing is asked or decided here.
+
+    qwen-router ask "What is 12 + 30 + 58?" --think
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import typer
+
+from qwen_router.cli.common import printable
+
+if TYPE_CHECKING:
+    from qwen_router.engines.base import Event
+    from qwen_router.reply import Reply
+
+
+class AnswerPrinter:
+    """Prints the events of one answer as they come; at the end of `with` the last line is ended, whatever happened.
+
+    `answer` is the text so far, as the model wrote it. A silent one only collects it.
+    """
+
+    def __init__(self, *, reasoning: bool = True, silent: bool = False) -> None:
+        self._reasoning, self._silent = reasoning and not silent, silent
+        self._thought = self._said = False
+        self._pieces: list[str] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._said:
+            typer.echo()
+        elif self._thought:
+            typer.echo(err=True)
+
+    @property
+    def answer(self) -> str:
+        return "".join(self._pieces)
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything was printed yet."""
+        return self._thought or self._said
+
+    def take(self, event: Event) -> None:
+        from qwen_router.engines.base import Reasoning, Text
+        from qwen_router.request import ToolCall
+
+        match event:
+            case Reasoning(text) if self._reasoning:
+                typer.secho(printable(text), nl=False, err=True, dim=True)
+                self._thought = True
+            case Text(text):
+                self._pieces.append(text)
+                self._say(text)
+            case ToolCall(name=name, arguments=arguments):
+                self._say(f"[calls {name} with {dict(arguments)}]")
+
+    def _say(self, text: str) -> None:
+        if self._silent:
+            return
+        if self._thought and not self._said:
+            typer.echo(err=True)  # the thinking ends its own line
+        self._said = True
+        typer.echo(printable(text), nl=False)
+
+
+def aftermath(reply: Reply) -> Iterator[str]:
+    """What is to be said after an answer: who failed before, what the engine did against the decision, the notice."""
+    yield from (f"before: {attempt}" for attempt in reply.failed_attempts)
+    yield from (f"violation: {violation.kind}: {violation.detail}" for violation in reply.violations)
+    if reply.notice:
+        yield reply.notice
+
+
+def aside(line: str) -> None:
+    """A remark to the person, dimmed where standard error is a terminal."""
+    typer.secho(printable(f"— {line}"), err=True, dim=True)
