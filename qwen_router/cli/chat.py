@@ -30,8 +30,8 @@ from qwen_router.cli.common import (
     tell_unreachable,
 )
 from qwen_router.cli.conversation import Conversation
-from qwen_router.cli.shown import AnswerPrinter, aftermath, aside
-from qwen_router.errors import InvalidRequest, RouterError
+from qwen_router.cli.shown import AnswerPrinter, aftermath, aside, folded
+from qwen_router.errors import InvalidRequest, NoModelFits, RouterError
 from qwen_router.folders import user_config_folder
 
 if TYPE_CHECKING:
@@ -144,7 +144,12 @@ class Chat:
         from qwen_router.request import Request
 
         request = Request.from_text("hello").with_wishes(wishes)
-        ReplyStream(self.router, request, self.router.route(request, policy=self.policy, answering=True))
+        decision = self.router.route(request, policy=self.policy, answering=True)
+        try:
+            ReplyStream(self.router, request, decision)
+        except NoModelFits as error:
+            why = decision.reason.partition("nothing can serve it; ")[2] or decision.reason  # nobody asked about "hello"
+            raise NoModelFits(f"nothing can answer here: {why}", fix=error.fix) from error
 
     def run(self, lines: Lines) -> None:
         """Take entries until they end or one says /quit. Errors are told and the chat goes on.
@@ -164,9 +169,9 @@ class Chat:
             except RouterError as error:
                 self._tell_error(error)
 
-    def tell(self, text: str) -> None:
-        """What a command was asked for. Standard output is for JSON alone where that is asked for."""
-        typer.echo(printable(text), err=self._as_json)
+    def tell(self, text: str, *, hang: int = 0) -> None:
+        """A line that a command was asked for. Standard output is for JSON alone where that is asked for."""
+        typer.echo(folded(text, hang=hang), err=self._as_json)
 
     def attach(self, path: Path) -> None:
         """Attach a file to the next turn. Raises `InvalidRequest` when it cannot be read."""
@@ -194,6 +199,8 @@ class Chat:
             for file in files:
                 self.attach(file)
         self._turn(entry.strip(), may_stop=lines.interactive)
+        if lines.interactive:
+            typer.echo(err=True)  # air before the next prompt
         return True
 
     def _turn(self, text: str, *, may_stop: bool) -> None:
@@ -276,7 +283,7 @@ class Chat:
         if self._as_json:
             print_json({"error": str(error)})
         else:
-            typer.echo(printable(f"error: {error.problem}; try: {error.fix}"), err=True)
+            typer.echo(folded(f"error: {error.problem}; try: {error.fix}"), err=True)
 
 
 def route_in_words(decision: Decision, *, before: Candidate | None = None, pinned: bool = False) -> str:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from qwen_router.cli.chat_input import path_of
@@ -54,7 +55,8 @@ def completions(chat: Chat, typed: str) -> Iterable[str]:
     """What a line that is typed so far may become."""
     name, blank, argument = typed.partition(" ")
     if not blank:
-        return (f"/{known}" for known in COMMANDS if typed and f"/{known}".startswith(typed))
+        lines = (f"/{known}{' ' * bool(command.takes)}" for known, command in COMMANDS.items())
+        return (line for line in lines if typed and line.startswith(typed))
     command = COMMANDS.get(name.removeprefix("/")) if name.startswith("/") else None
     choices = command.choices(chat, argument) if command else ()
     return (f"{name} {choice}" for choice in choices if choice.startswith(argument))
@@ -62,11 +64,9 @@ def completions(chat: Chat, typed: str) -> Iterable[str]:
 
 def _help(chat: Chat, _: str) -> None:
     for name, command in COMMANDS.items():
-        chat.tell(f"{f'/{name} {command.takes}':<24}{command.told}")
-    chat.tell(
-        'Text of several lines stands between """ and """. A line that begins with a blank is never a command.\n'
-        "Ctrl-C stops an answer and keeps what was said of it; Ctrl-D leaves."
-    )
+        chat.tell(f"{f'/{name} {command.takes}':<24}{command.told}", hang=24)
+    chat.tell('Text of several lines stands between """ and """. A line that begins with a blank is never a command.')
+    chat.tell("Ctrl-C stops an answer and keeps what was said of it; Ctrl-D leaves.")
 
 
 def _why(chat: Chat, _: str) -> None:
@@ -76,7 +76,7 @@ def _why(chat: Chat, _: str) -> None:
     if chat.decision is None:
         raise InvalidRequest("nothing was decided yet", fix="ask something first")
     for line in summary(chat.decision):
-        chat.tell(line)
+        chat.tell(line, hang=12)
     if chat.reply is not None:
         usage = chat.reply.usage
         counts = (
@@ -86,7 +86,8 @@ def _why(chat: Chat, _: str) -> None:
             ("answered", usage.answer_tokens),
         )
         tokens = ", ".join(f"{count} {what}" for what, count in counts if count)
-        chat.tell(f"took        {duration(chat.reply.timings.total_s)}; tokens: {tokens or 'the engine does not say'}")
+        took = duration(chat.reply.timings.total_s)
+        chat.tell(f"took        {took}; tokens: {tokens or 'the engine does not say'}", hang=12)
 
 
 def _pin(chat: Chat, name: str) -> None:
@@ -140,7 +141,7 @@ def _image(chat: Chat, path: str) -> None:
 
 
 def _new(chat: Chat, _: str) -> None:
-    chat.conversation, chat.attached = chat.conversation.afresh(), ()
+    chat.conversation, chat.attached, chat.file = chat.conversation.afresh(), (), None
     aside("a new conversation")
 
 
@@ -154,7 +155,7 @@ def _save(chat: Chat, name: str) -> None:
         raise InvalidRequest(f"{str(path)!r} is there already", fix="name another file, or remove it")
     chat.conversation.save(path)
     chat.file = path
-    aside(f"saved {len(chat.conversation.messages)} messages; `qwen-router chat --load {path}` goes on with them")
+    aside(f"saved {len(chat.conversation.messages)} messages; `qwen-router chat --load {quote(str(path))}` goes on")
 
 
 def _quit(chat: Chat, _: str) -> None:

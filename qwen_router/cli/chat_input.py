@@ -68,6 +68,7 @@ class Pipe:
         raw = sys.stdin.buffer.readline()
         self._count += 1
         if not raw:
+            self._end_line()
             return None
         try:
             return raw.decode("utf-8").rstrip("\r\n")
@@ -76,6 +77,10 @@ class Pipe:
 
     def keep(self, text: str, *, in_file: bool) -> None:
         """A pipe has no history."""
+
+    def _end_line(self) -> None:
+        if self.interactive:
+            sys.stderr.write("\n")
 
 
 class Terminal:
@@ -88,6 +93,7 @@ class Terminal:
 
     def __init__(self, history: History, *, completions: Callable[[str], Iterable[str]] | None = None) -> None:
         self._history = history
+        self._ends_lines = False
         try:
             import readline
         except ImportError:  # Windows: its console edits lines and remembers them itself
@@ -105,11 +111,14 @@ class Terminal:
         else:
             readline.parse_and_bind("tab: complete")
             readline.parse_and_bind("set enable-bracketed-paste on")  # several pasted lines are one entry
+            self._ends_lines = True
 
     def read(self, prompt: str) -> str | None:
         try:
             return input(prompt)
         except EOFError:
+            if not self._ends_lines:  # GNU readline does it itself
+                sys.stdout.write("\n")
             return None
         except UnicodeDecodeError as error:
             raise _not_utf8("the line") from error

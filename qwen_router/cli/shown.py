@@ -7,7 +7,10 @@ What a model writes is shown with its control characters made visible (`common.p
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Iterator
+from textwrap import fill
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -82,4 +85,13 @@ def aftermath(reply: Reply) -> Iterator[str]:
 
 def aside(line: str) -> None:
     """A remark to the person, dimmed where standard error is a terminal."""
-    typer.secho(printable(f"— {line}"), err=True, dim=True)
+    typer.secho(folded(f"— {line}", hang=2), err=True, dim=True)
+
+
+def folded(line: str, *, hang: int = 0) -> str:
+    """A printable line, folded between words where a terminal would cut them; `hang` indents what follows the first."""
+    line = printable(line)
+    if not sys.stderr.isatty():
+        return line
+    columns = max(20, shutil.get_terminal_size().columns)
+    return fill(line, columns, subsequent_indent=" " * hang, break_long_words=False, break_on_hyphens=False)
