@@ -13,7 +13,7 @@ import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -24,6 +24,7 @@ from qwen_router.cli.common import (
     JsonOption,
     ObjectiveOption,
     PolicyOption,
+    dimmed,
     print_json,
     printable,
     router_from,
@@ -44,6 +45,14 @@ if TYPE_CHECKING:
     from qwen_router.router import Router
 
 HISTORY_FILE = "chat_history.jsonl"
+_TO_TRY = {
+    "thought_though_off": "/pin another model, or /think on",
+    "silent_though_on": "/pin a model that thinks, or /think off",
+    "budget_exceeded": "/think off, or a smaller number",
+    "empty_answer": "/think off, or ask again",
+    "prompt_truncated": "/new, or /pin a model with a larger window",
+}
+"""What helps after a violation; the other kinds are mended by the time they are told."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -171,7 +180,11 @@ class Chat:
 
     def tell(self, text: str, *, hang: int = 0) -> None:
         """A line that a command was asked for. Standard output is for JSON alone where that is asked for."""
-        typer.echo(folded(text, hang=hang), err=self._as_json)
+        typer.echo(folded(text, hang=hang, to=self._told_to), err=self._as_json)
+
+    def tell_text(self, text: str) -> None:
+        """Text of several lines as it is, its control characters made visible."""
+        typer.echo(printable(text), err=self._as_json)
 
     def attach(self, path: Path) -> None:
         """Attach a file to the next turn. Raises `InvalidRequest` when it cannot be read."""
@@ -208,23 +221,28 @@ class Chat:
         from qwen_router.request import Request
 
         question = replace(Request.from_text(text).messages[0], attachments=self.attached)
-        self.attached = ()
-        stream = self._stream(question)
         printer = AnswerPrinter(reasoning=self._reasoning, silent=self._as_json)
         try:
+            stream = self._stream(question)
             self._show(stream, printer)
         except KeyboardInterrupt:
             if not may_stop:
                 raise
+            if not printer.begun:
+                typer.echo(err=True)  # the terminal wrote ^C
             self._stopped(question, printer.answer)
             return
         self.reply = reply = stream.reply
         self.answered, self._served_by = self.answered + 1, reply.served_by
-        self._tell_end(reply)
         if reply.answer.strip():
-            self.conversation = self.conversation.told(question, reply.answer, reasoning=reply.reasoning)
-        else:
+            self._add(question, reply.answer, reasoning=reply.reasoning)
+        self._tell_end(reply)
+        if not reply.answer.strip():
             aside("no answer came; the question was taken back")
+
+    def _add(self, question: Message, answer: str, *, reasoning: str = "") -> None:
+        self.conversation = self.conversation.told(question, answer, reasoning=reasoning)
+        self.attached = ()  # until here they wait: a turn that failed is asked again with them
 
     def _stream(self, question: Message) -> ReplyStream:
         """The answer to come. The decision is kept for /why before it is tried: it may be that nothing fits."""
@@ -250,20 +268,22 @@ class Chat:
     def _stopped(self, question: Message, answer: str) -> None:
         """Ctrl-C: what the person has read stays, so that "go on" means something; a turn without it is forgotten."""
         if answer.strip():
-            self.conversation = self.conversation.told(question, answer)
+            self._add(question, answer)
             aside("stopped; what was said stays in the conversation")
         else:
             aside("stopped; the question was taken back")
 
     # ── what is told ────────────────────────────────────────────────────────────────────────────────────────────────
 
+    @property
+    def _told_to(self) -> TextIO:
+        return sys.stderr if self._as_json else sys.stdout
+
     def _tell_route(self, decision: Decision) -> None:
         pinned = self.conversation.wishes.model is not None
-        line = printable(f"→ {route_in_words(decision, before=self._served_by, pinned=pinned)}")
-        if sys.stderr.isatty():
-            columns = shutil.get_terminal_size().columns
-            line = line if len(line) <= columns else f"{line[: columns - 1]}…"
-        typer.secho(line, err=True, dim=True)
+        columns = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
+        words = route_in_words(decision, before=self._served_by, pinned=pinned, most_chars=columns and columns - 2)
+        dimmed(printable(f"→ {words}"))
         for override in decision.overrides:
             aside(override)
 
@@ -273,7 +293,7 @@ class Chat:
             return
         if reply.finish_reason == "length":
             aside("the answer was cut at its limit of tokens")
-        for line in aftermath(reply):
+        for line in aftermath(reply, to_try=_TO_TRY):
             if line != reply.notice or not self._noticed:  # the notice once a chat
                 aside(line)
             self._noticed = self._noticed or line == reply.notice
@@ -283,24 +303,32 @@ class Chat:
         if self._as_json:
             print_json({"error": str(error)})
         else:
-            typer.echo(folded(f"error: {error.problem}; try: {error.fix}"), err=True)
+            typer.echo(folded(f"error: {error.problem}; try: {error.fix}", hang=2, to=sys.stderr), err=True)
 
 
-def route_in_words(decision: Decision, *, before: Candidate | None = None, pinned: bool = False) -> str:
+def route_in_words(
+    decision: Decision, *, before: Candidate | None = None, pinned: bool = False, most_chars: int | None = None
+) -> str:
     """Who answers and why, for one line: the model, how long it may take, why the model of `before` stays or goes, the
-    domain."""
+    domain. What does not fit into `most_chars` is left out, the last first."""
     from qwen_router.decide.explain import duration
 
     chosen, profile = decision.chosen, decision.profile
     assert chosen is not None
-    words = f"{chosen.label} on {chosen.build.engine}"
+    parts = [f"{chosen.label} on {chosen.build.engine}"]
     if chosen.total_s is not None:
-        words += f", about {duration(chosen.total_s)}"
-        words += f", {duration(chosen.load_s)} of it loading" if (chosen.load_s or 0) >= 0.1 else ""
+        parts.append(f", about {duration(chosen.total_s)}")
+    if (chosen.load_s or 0) >= 0.1:
+        parts.append(f" with {duration(chosen.load_s)} of loading")
     if pinned:
-        return f"{words}; pinned"
-    if decision.kept is not None and before is not None:
-        only_mode = before.build.name == chosen.build.name and before.thinking != chosen.thinking
-        kept = "stays, in another mode" if only_mode else decision.kept.removeprefix(f"{chosen.label} ")
-        words += f"; {kept}"
-    return f"{words}; {'perhaps ' * profile.abstained}{profile.domain}, depth {profile.depth:.2f}"
+        parts.append("; pinned")
+    else:
+        if decision.kept is not None and before is not None:
+            only_mode = before.build.name == chosen.build.name and before.thinking != chosen.thinking
+            kept = "stays, in another mode" if only_mode else decision.kept.removeprefix(f"{chosen.label} ")
+            parts.append(f"; {kept}")
+        parts += [f"; {'perhaps ' * profile.abstained}{profile.domain}", f", depth {profile.depth:.2f}"]
+    while most_chars is not None and len(parts) > 1 and sum(map(len, parts)) > most_chars:
+        parts.pop()
+    line = "".join(parts)
+    return line if most_chars is None or len(line) <= most_chars else f"{line[: most_chars - 1]}…"

@@ -94,12 +94,18 @@ def _pin(chat: Chat, name: str) -> None:
     from qwen_router.request import Wishes
 
     if name == "off":
-        _wish(chat, model=None)
-    elif name:
+        _unpin(chat, "")
+        return
+    if name:
         chat.probe(Wishes(model=name))
         _wish(chat, model=name)
     pinned = chat.conversation.wishes.model
     aside("the policy chooses the model" if pinned is None else f"pinned to {pinned}")
+
+
+def _unpin(chat: Chat, _: str) -> None:
+    _wish(chat, model=None)
+    aside("the policy chooses the model")
 
 
 def _think(chat: Chat, word: str) -> None:
@@ -138,6 +144,23 @@ def _image(chat: Chat, path: str) -> None:
         chat.attach(Path(path) if Path(path).is_file() else path_of(path))
     else:
         aside(f"{len(chat.attached)} attached; /image PATH adds one, /image off drops them")
+
+
+def _history(chat: Chat, count: str) -> None:
+    """The conversation, or its last turns: what the person said marked, what the model said as it was."""
+    if count and not (count.isascii() and count.isdigit() and 0 < int(count[:9])):
+        raise InvalidRequest(f"/history takes no {count!r}", fix="/history, or /history 3 for the last three turns")
+    messages = chat.conversation.messages
+    if count:
+        asked = [at for at, message in enumerate(messages) if message.role == "user"]
+        messages = messages[asked[-int(count[:9])] :] if len(asked) > int(count[:9]) else messages
+    if not messages:
+        aside("nothing was said yet")
+    for message in messages:
+        names = [f"[{attachment.kind}]" for attachment in message.attachments]
+        said = " ".join([*names, message.text]).strip()
+        mark = {"user": "> ", "assistant": ""}.get(message.role, f"{message.role}: ")
+        chat.tell_text(mark + said.replace("\n", f"\n{' ' * len(mark)}"))
 
 
 def _new(chat: Chat, _: str) -> None:
@@ -184,17 +207,19 @@ def _paths(chat: Chat, typed: str) -> Iterable[str]:
 
 COMMANDS = {
     "why": Command("", "what decided the last turn, and what would change it", _why),
-    "pin": Command("MODEL|off", "answer with this model, or let the policy choose again", _pin, _models),
+    "pin": Command("MODEL", "answer with this model", _pin, _models),
+    "unpin": Command("", "let the policy choose again", _unpin),
     "think": Command(
         "on|off|N|auto",
-        "think, do not, for at most N tokens, or as the policy says",
+        "think, or not, for at most N tokens, as the policy says",
         _think,
         lambda *_: ("on", "off", "auto"),
     ),
     "policy": Command("NAME", "choose by another policy", _policy, _policies),
-    "image": Command("PATH|off", "attach an image, audio or video file; dragging it into a line does too", _image, _paths),
-    "new": Command("", "begin anew; the system message and what was set stay", _new),
-    "save": Command("FILE", "write the conversation as JSON; `chat --load FILE` goes on with it", _save, _paths),
+    "image": Command("PATH|off", "attach an image, audio or video file (or drag it in)", _image, _paths),
+    "history": Command("[N]", "what was said so far, or in the last N turns", _history),
+    "new": Command("", "begin anew; what was set stays", _new),
+    "save": Command("FILE", "write the conversation; `chat --load FILE` goes on", _save, _paths),
     "help": Command("", "this list", _help),
     "quit": Command("", "leave", _quit),
 }

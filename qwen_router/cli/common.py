@@ -111,7 +111,7 @@ def tell_unreachable(router: Router) -> None:
     """Say which configured engines did not answer. Ollama is looked for unasked, so its absence is told only by `doctor`."""
     for error in router.unreachable:
         if getattr(error, "engine", "") != "ollama" or os.environ.get("OLLAMA_HOST"):
-            typer.secho(f"left out: {printable(error.problem)}", err=True, dim=True)
+            dimmed(f"left out: {printable(error.problem)}")
 
 
 def say(line: str, *, hang: int) -> None:
@@ -132,6 +132,16 @@ def printable(text: str) -> str:
     """Text of a model, a server or a file as a terminal may get it: no character of it moves the cursor, sets the title or
     a colour. Each is replaced on its own, so a sequence that is split over two pieces does no harm either."""
     return text.replace("\r\n", "\n").translate(_VISIBLE)
+
+
+def dims() -> bool:
+    """Whether `dimmed` may dim: standard error is a terminal, and NO_COLOR (no-color.org) is not set."""
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+
+
+def dimmed(text: str, *, nl: bool = True) -> None:
+    """A remark on standard error, dimmed where that is wanted. The text must be `printable`."""
+    typer.secho(text, nl=nl, err=True, dim=True if dims() else None)
 
 
 def print_json(value: object) -> None:

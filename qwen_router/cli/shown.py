@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from textwrap import fill
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from types import MappingProxyType, TracebackType
+from typing import TYPE_CHECKING, Self, TextIO
 
 import typer
 
-from qwen_router.cli.common import printable
+from qwen_router.cli.common import dimmed, dims, printable
 
 if TYPE_CHECKING:
     from qwen_router.engines.base import Event
@@ -58,7 +58,9 @@ class AnswerPrinter:
 
         match event:
             case Reasoning(text) if self._reasoning:
-                typer.secho(printable(text), nl=False, err=True, dim=True)
+                if not self._thought and sys.stderr.isatty() and not dims():
+                    text = f"thinking: {text.lstrip()}"  # nothing else tells it from the answer
+                dimmed(printable(text), nl=False)
                 self._thought = True
             case Text(text):
                 self._pieces.append(text)
@@ -75,23 +77,27 @@ class AnswerPrinter:
         typer.echo(printable(text), nl=False)
 
 
-def aftermath(reply: Reply) -> Iterator[str]:
-    """What is to be said after an answer: who failed before, what the engine did against the decision, the notice."""
+def aftermath(reply: Reply, *, to_try: Mapping[str, str] = MappingProxyType({})) -> Iterator[str]:
+    """What is to be said after an answer: who failed before, what the engine did against the decision and what `to_try` has
+    for such a violation, the notice."""
     yield from (f"before: {attempt}" for attempt in reply.failed_attempts)
-    yield from (f"violation: {violation.kind}: {violation.detail}" for violation in reply.violations)
+    for violation in reply.violations:
+        fix = f"; try: {to_try[violation.kind]}" if violation.kind in to_try else ""
+        yield f"violation: {violation.kind}: {violation.detail}{fix}"
     if reply.notice:
         yield reply.notice
 
 
 def aside(line: str) -> None:
     """A remark to the person, dimmed where standard error is a terminal."""
-    typer.secho(folded(f"— {line}", hang=2), err=True, dim=True)
+    dimmed(folded(f"— {line}", hang=2, to=sys.stderr))
 
 
-def folded(line: str, *, hang: int = 0) -> str:
-    """A printable line, folded between words where a terminal would cut them; `hang` indents what follows the first."""
+def folded(line: str, *, to: TextIO, hang: int = 0) -> str:
+    """A printable line, folded between words where `to` is a terminal that would cut them; `hang` indents what follows the
+    first."""
     line = printable(line)
-    if not sys.stderr.isatty():
+    if not to.isatty():
         return line
     columns = max(20, shutil.get_terminal_size().columns)
     return fill(line, columns, subsequent_indent=" " * hang, break_long_words=False, break_on_hyphens=False)
