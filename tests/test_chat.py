@@ -128,6 +128,16 @@ def test_save_and_load_go_on_with_the_conversation_and_new_begins_anew(tmp_path)
         Conversation.load(tmp_path / "none.json")
 
 
+def test_an_image_that_no_model_sees_is_told_and_waits_until_it_is_dropped(tmp_path, capfd):
+    image = tmp_path / "dot.gif"
+    image.write_bytes(b"GIF89a\x02\x00\x03\x00\x80\x00\x00")
+    chat = talk(engine("ok"), f"/image {image}", "what is this?")
+    assert "error: " in capfd.readouterr().err and len(chat.attached) == 1
+    assert not chat.conversation.messages
+    chat.run(Script("/image off", "hi"))
+    assert chat.answered == 1
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
 def test_a_real_terminal_with_the_real_engine(tmp_path):
     import pty

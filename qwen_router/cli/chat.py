@@ -304,6 +304,8 @@ class Chat:
             print_json({"error": str(error)})
         else:
             typer.echo(folded(f"error: {error.problem}; try: {error.fix}", hang=2, to=sys.stderr), err=True)
+            if self.attached:
+                aside(f"{len(self.attached)} attached to the next turn; /image off drops it")
 
 
 def route_in_words(
