@@ -1,7 +1,8 @@
 """Reads template files, and says where one is wrong: file, line and key.
 
 Looks for a name in the working folder's `prompts/`, in the user's configuration folder, then among those that ship; a
-file of one's own replaces the shipped one of its name whole. Files are read again when they change.
+file of one's own replaces the shipped one of its name whole. An empty file is none: the shell makes one of `show X > X.yaml`
+before X is read. Files are read again when they change.
 
     python -c "from qwen_router.prompts import template_names; print(template_names())"
 """
@@ -28,7 +29,8 @@ _START = "start from a shipped one: qwen-router prompts show mathematics"
 
 def template_names() -> tuple[str, ...]:
     """The names of all templates that can be found now, sorted."""
-    return tuple(sorted({path.stem for folder in asset_folders("prompts") for path in folder.glob("*.yaml")}))
+    paths = (path for folder in asset_folders("prompts") for path in folder.glob("*.yaml"))
+    return tuple(sorted({path.stem for path in paths if _has_content(path)}))
 
 
 def template_path(name: str) -> Path:
@@ -36,9 +38,13 @@ def template_path(name: str) -> Path:
     if name.endswith((".yaml", ".yml")) or os.sep in name:
         return Path(name)
     for folder in asset_folders("prompts"):
-        if (path := folder / f"{name}.yaml").is_file():
+        if _has_content(path := folder / f"{name}.yaml"):
             return path
     raise UnknownName.among(name, template_names(), kind="prompt template")
+
+
+def _has_content(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
 
 
 def load_template(name: str) -> Template:

@@ -60,8 +60,9 @@ def render(
                 fix=f"leave {key} out, or name another family",
             )
     system, user = (_filled(paragraphs, texts) for paragraphs in (variant.system, variant.user))
+    ask = "\n\n".join(texts[key] for key in loaded.ask if key in texts) or None
     messages = (Message("system", system),) if system else ()
-    return (*messages, Message("user", user, attachments=attachments))
+    return (*messages, Message("user", user, attachments=attachments, ask=ask))
 
 
 def chosen_variant(template: Template, target: Target, options: Mapping[str, str]) -> Variant:
@@ -187,14 +188,19 @@ def _languages(value: object, where: str) -> str:
 
 
 def _lines(value: object, where: str) -> str:
-    return "\n".join(f"- {_text(item, where)}" for item in _several(value, where))
+    return "\n".join(_item("- ", _text(item, where)) for item in _several(value, where))
+
+
+def _item(mark: str, text: str) -> str:
+    """An entry of a list; its further lines are indented, so that none looks like the next entry."""
+    return mark + text.replace("\n", "\n" + " " * len(mark))
 
 
 def _choices(value: object, where: str) -> str:
     items = _several(value, where)
     if not 2 <= len(items) <= len(LETTERS):
         raise InvalidRequest(f"{where} has {len(items)} entries", fix=f"give 2 to {len(LETTERS)}")
-    return "\n".join(f"{letter}. {_text(item, where)}" for letter, item in zip(LETTERS, items, strict=False))
+    return "\n".join(_item(f"{letter}. ", _text(item, where)) for letter, item in zip(LETTERS, items, strict=False))
 
 
 def _pairs(value: object, where: str) -> str:

@@ -81,11 +81,13 @@ class Variant(Frozen):
 
 class Template(Frozen):
     """A template file. `version` rises with every change of a text; the first variant that matches is taken, and the last
-    must match everything."""
+    must match everything. `ask` names the parameters that are the person's own words: routing reads those and not the
+    template's (empty: the whole message)."""
 
     version: int = Field(ge=1)
     description: str = Field(min_length=1)
     parameters: Mapping[str, Parameter] = Field(min_length=1)
+    ask: tuple[str, ...] = ()
     variants: tuple[Variant, ...] = Field(min_length=1)
 
     def faults(self) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
@@ -94,6 +96,11 @@ class Template(Frozen):
             yield from self._faults_of_texts(variant, v)
             for name, value in variant.when.items():
                 yield from self._faults_of_option(name, value, v)
+        for index, name in enumerate(self.ask):
+            if name not in self.parameters:
+                yield ("ask", index), f"{name!r} is no parameter of this template", _meant(name, self.parameters)
+            elif self.parameters[name].kind in UNPLACED:
+                yield ("ask", index), f"{name!r} is of kind {self.parameters[name].kind}, not text", "take it out"
         if self.variants[-1].conditional:
             yield ("variants", len(self.variants) - 1), "the last variant does not match every model", "add one for the rest"
 
@@ -106,11 +113,11 @@ class Template(Frozen):
                 if name not in self.parameters:
                     yield at, f"{{{{{name}}}}} is no parameter of this template", _meant(name, self.parameters)
                 elif self.parameters[name].kind in UNPLACED:
-                    yield (
-                        at,
-                        f"{{{{{name}}}}} is of kind {self.parameters[name].kind} and has no place in a text",
-                        "take it out",
-                    )
+                    kind = self.parameters[name].kind
+                    yield at, f"{{{{{name}}}}} is of kind {kind} and has no place in a text", "take it out"
+                elif role == "system":
+                    problem = f"{{{{{name}}}}} is the caller's data and would speak as the system"
+                    yield at, problem, "put it into user"
         for name, parameter in self.parameters.items():
             if parameter.required and parameter.kind not in UNPLACED and name not in variant.slots():
                 yield ("variants", v), f"the required parameter {name!r} has no place", f"put {{{{{name}}}}} into user"
