@@ -141,8 +141,10 @@ def _unknown_families(template: Template) -> Iterator[tuple[KeyPath, str, str]]:
 
 
 def _explained(error: ValidationError, *, name: str, lines: Mapping[KeyPath, int]) -> InvalidTemplate:
-    """The first thing wrong, with its line, its key and, for a misspelt key, the one that was meant."""
-    first = error.errors()[0]
+    """One thing that is wrong, with its line and key: a misspelt key first, with the one that was meant, because it is why
+    another one is missing."""
+    found = error.errors()
+    first = next((fault for fault in found if fault["type"] == "extra_forbidden"), found[0])
     path: KeyPath = tuple(first["loc"])
     where = f"{name}, line {_nearest(path, lines)}"
     if first["type"] == "extra_forbidden":
