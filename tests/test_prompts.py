@@ -24,6 +24,7 @@ from qwen_router.engines.ollama import OllamaEngine
 from qwen_router.engines.openai import OpenAIEngine
 from qwen_router.engines.transformers import TransformersEngine
 from qwen_router.errors import InvalidRequest, InvalidTemplate, UnknownName
+from qwen_router.hardware.machine import ServedBuild
 from qwen_router.media import Attachment
 from qwen_router.profile import inspect
 from qwen_router.prompts.load import template_from_yaml
@@ -279,11 +280,11 @@ def test_what_cannot_be_rendered_is_named_with_a_fix(make: Callable[[], object],
         pytest.param("Answer as a pirate.", "'Be {{question}}.'", 7, "would speak as the system", id="value in system"),
         pytest.param('"{{question}}", ', "", 7, "'question' has no place", id="no place"),
         pytest.param("ask: [question]", "ask: [answer]", 5, "'answer' is no parameter", id="ask"),
-        pytest.param("parameters:", "params:", 3, "did you mean 'parameters'?", id="misspelt key"),
+        pytest.param("parameters:", "params:", 3, "did you mean 'parameters'", id="misspelt key"),
         pytest.param("kind: text", "kind: txt", 4, "'text', 'block'", id="kind"),
         pytest.param("version: 7", "version: 0", 1, "version is 0", id="version"),
         pytest.param("version: 7\n", "", 1, "'version' is missing", id="no version"),
-        pytest.param("- system", "- families: [qwen9]\n    system", 7, "did you mean", id="family"),
+        pytest.param("- system", "- families: [qwen9]\n    user: ["{{question}}"]\n  - system", 7, "did you mean", id="family"),
         pytest.param("- system", "- thinking: true\n    system", 7, "does not match every model", id="no last variant"),
         pytest.param("- system", "- when: {method: cot}\n    system", 7, "no parameter of kind option", id="condition"),
         pytest.param("description: Mine.", "description: Mine.\nversion: 8", 3, "stands twice", id="twice"),
@@ -302,7 +303,7 @@ def test_a_wrong_file_is_told_with_its_line_and_a_fix(old: str, new: str, line: 
 def test_a_file_that_is_no_template_is_a_named_error(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_bytes(content)
-    with pytest.raises(InvalidTemplate, match="mine.yaml"):
+    with pytest.raises(InvalidTemplate, match=r"mine\.yaml"):
         prompts.load_template(str(path))
 
 
@@ -321,8 +322,8 @@ def test_the_working_folder_comes_before_the_users_before_what_ships(
     assert [m.text for m in prompts.reasoning("Why?")] == ["Answer as a pirate.", "Why?\n\nArr."]
     (here / "reasoning.yaml").write_text(MINE.replace("Arr.", "Ahoy!"))
     assert prompts.reasoning("Why?")[-1].text == "Why?\n\nAhoy!"
-    (here / "reasoning.yaml").write_text(MINE.replace("Arr.", "Ahoy, mate!"))
-    assert prompts.reasoning("Why?")[-1].text == "Why?\n\nAhoy, mate!", "a changed file is read again"
+    (here / "reasoning.yaml").write_text(MINE.replace("Arr.", "Ahoy again!"))
+    assert prompts.reasoning("Why?")[-1].text == "Why?\n\nAhoy again!", "a changed file is read again"
     (here / "reasoning.yaml").write_text("")
     (user / "reasoning.yaml").unlink()
     assert prompts.reasoning("Why?") == shipped, "an empty file is none"
@@ -333,8 +334,16 @@ def test_the_working_folder_comes_before_the_users_before_what_ships(
 
 
 SHIPPED = {
-    "coding": (1, ""),
+    "coding": (1, "98066210eee1"),
+    "document_parsing": (1, "48fe192e4c1a"),
+    "mathematics": (1, "192aae59676a"),
+    "multilingual": (1, "1f7ab7478134"),
+    "multiple_choice": (1, "b6217ddd56c7"),
+    "reasoning": (1, "1245d51d2e75"),
+    "translation": (1, "4ba50133a6fa"),
+    "vision": (1, "5d46167b528d"),
 }
+"""(version, digest of everything else) of each template that ships."""
 
 
 @pytest.mark.parametrize("name", FILLED)
@@ -367,7 +376,8 @@ def test_the_language_that_a_template_asks_for_is_that_of_the_answer() -> None:
 
 
 def test_the_router_answers_what_a_template_returns() -> None:
-    engine = FakeEngine([r"\boxed{4}"], models=["Qwen3-8B"])
+    build = ServedBuild("fake", "fake", "qwen3-8b", "Qwen/Qwen3-8B", "q8_0", resident=True, context_tokens=32768)
+    engine = FakeEngine([r"\boxed{4}"], models=[build])
     router = Router(engines=(engine,), machine=machine(), settings=Settings())
     messages = prompts.mathematics("What is 2 + 2?")
     assert router.ask(messages).answer == r"\boxed{4}"
@@ -385,7 +395,7 @@ def test_the_command_lists_shows_and_fills(tmp_path: Path) -> None:
     assert status == 0 and template_from_yaml(out) == prompts.load_template("coding")
     path = tmp_path / "mine.yaml"
     path.write_text(MINE)
-    status, out, _ = run("prompts", "fill", str(path), stdin="Wo ist\nder Schatz?".encode())
+    status, out, _ = run("prompts", "fill", str(path), stdin=b"Wo ist\nder Schatz?")
     assert out.splitlines() == ["system  Answer as a pirate.", "user    Wo ist", "        der Schatz?", "", "        Arr."]
     words = ("--set", "target_languages=de", "--set", "target_languages=fr", "--set", "terms=door=Tür", "--json")
     status, out, _ = run("prompts", "fill", "translation", "The door.", *words)

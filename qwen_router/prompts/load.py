@@ -22,7 +22,9 @@ from qwen_router.folders import asset_folders
 from qwen_router.prompts.target import models_called
 from qwen_router.prompts.types import Parameter, Template, Variant
 
-MAX_TEMPLATE_BYTES = 256 * 1024
+MAX_TEMPLATE_BYTES = 64 * 1024
+MAX_DEPTH = 20
+"""Lists and keys within each other; a template needs five."""
 KeyPath = tuple[str | int, ...]
 _START = "start from a shipped one: qwen-router prompts show mathematics"
 
@@ -82,7 +84,7 @@ def _read(path: Path, _changed_ns: int, _size_bytes: int) -> Template:
     with path.open("rb") as file:
         raw = file.read(MAX_TEMPLATE_BYTES + 1)
     if len(raw) > MAX_TEMPLATE_BYTES:
-        raise InvalidTemplate(f"{path} is larger than 256 KiB", fix="a template is a page of YAML")
+        raise InvalidTemplate(f"{path} is larger than 64 KiB", fix="a template is a page of YAML")
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -93,15 +95,18 @@ def _read(path: Path, _changed_ns: int, _size_bytes: int) -> Template:
 
 
 def _composed(text: str, name: str) -> yaml.MappingNode:
-    """The document as nodes, which keep their lines. Aliases are refused: a few lines could stand for gigabytes."""
+    """The document as nodes, which keep their lines. Aliases are refused (a few lines could stand for gigabytes), and so is
+    a depth that no template has."""
     try:
+        depth = 0
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > MAX_DEPTH:  # PyYAML would take minutes over a page of brackets
+                raise InvalidTemplate(f"{name} is nested too deeply", fix="a template is a page of YAML")
             if isinstance(event, yaml.AliasEvent):
                 where = f"{name}, line {event.start_mark.line + 1}" if event.start_mark else name
                 raise InvalidTemplate(f"{where}: the alias *{event.anchor} stands for something else", fix="write it out")
         node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except RecursionError:
-        raise InvalidTemplate(f"{name} is nested too deeply", fix="a template is a page of YAML") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{name}, line {mark.line + 1}" if mark else name
