@@ -35,7 +35,8 @@ from qwen_router.settings import Settings
 from tests.servers.ollama_server import ollama_server
 from tests.servers.openai_server import openai_server
 from tests.servers.script import Say
-from tests.test_cli import lines, run
+from tests.test_cli import lines
+from tests.test_cli_policy import here as run
 from tests.test_local_engines import call
 from tests.worlds import machine
 
@@ -284,7 +285,9 @@ def test_what_cannot_be_rendered_is_named_with_a_fix(make: Callable[[], object],
         pytest.param("kind: text", "kind: txt", 4, "'text', 'block'", id="kind"),
         pytest.param("version: 7", "version: 0", 1, "version is 0", id="version"),
         pytest.param("version: 7\n", "", 1, "'version' is missing", id="no version"),
-        pytest.param("- system", "- families: [qwen9]\n    user: ["{{question}}"]\n  - system", 7, "did you mean", id="family"),
+        pytest.param(
+            "- system", "- {families: [qwen9], user: ['{{question}}']}\n  - system", 7, "did you mean", id="family"
+        ),
         pytest.param("- system", "- thinking: true\n    system", 7, "does not match every model", id="no last variant"),
         pytest.param("- system", "- when: {method: cot}\n    system", 7, "no parameter of kind option", id="condition"),
         pytest.param("description: Mine.", "description: Mine.\nversion: 8", 3, "stands twice", id="twice"),
