@@ -28,6 +28,7 @@ ROOMS = (
     "demo",
     "settings",
     "engines",
+    "pull",
     "reply",
     "faults",
     "ledger",

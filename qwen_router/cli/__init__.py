@@ -46,9 +46,24 @@ def _root(
 
 def register() -> None:
     """Add every command to `app`."""
-    from qwen_router.cli import ask, decisions, demo, doctor, evaluate, machine, models, policy, prompts, route, serve, train
+    from qwen_router.cli import (
+        ask,
+        decisions,
+        demo,
+        doctor,
+        evaluate,
+        machine,
+        models,
+        policy,
+        prompts,
+        pull,
+        route,
+        serve,
+        train,
+    )
 
-    for module in (route, ask, models, machine, policy, prompts, decisions, doctor, serve, train, evaluate, demo):
+    rooms = (route, ask, models, pull, machine, policy, prompts, decisions, doctor, serve, train, evaluate, demo)
+    for module in rooms:
         module.add_to(app)
 
 
