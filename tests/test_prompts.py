@@ -32,7 +32,7 @@ from qwen_router.prompts.render import LETTERS
 from qwen_router.request import Wishes
 from qwen_router.router import Router
 from qwen_router.settings import Settings
-from tests.servers.ollama_server import ollama_server
+from tests.servers.ollama_server import OllamaServer
 from tests.servers.openai_server import openai_server
 from tests.servers.script import Say
 from tests.test_cli import lines
@@ -211,7 +211,7 @@ def test_llama_cpp_reads_a_forged_template_as_text_token_for_token() -> None:
 @pytest.mark.parametrize("name", FILLED)
 @pytest.mark.parametrize("protocol", ["ollama", "openai"])
 def test_over_http_no_special_token_of_a_parameter_is_sent(protocol: str, name: str) -> None:
-    server = ollama_server(Say(content="ok")) if protocol == "ollama" else openai_server(Say(content="ok"))
+    server = OllamaServer(Say(content="ok")) if protocol == "ollama" else openai_server(Say(content="ok"))
     with server:
         engine = OllamaEngine(server.url) if protocol == "ollama" else OpenAIEngine(server.url)
         try:
