@@ -8,6 +8,7 @@ The command line turns them into one line on stderr and an exit code, the servic
       InvalidPolicy                2   400  a policy file is wrong (tell its author: file, line, key)
       InvalidMachine               2   400  a machine file or preset name is wrong
       InvalidTool                  2   400  a tool file is wrong (tell its author: file, and what it raised or lacks)
+      InvalidTemplate              2   400  a prompt template's file is wrong (tell its author: file, line, key)
       UnknownName                  2   404  no model, policy, engine, quantisation of that name (close matches named)
       CatalogError                 1   500  a catalog row is wrong (tell the maintainers)
       MissingExtra                 1   501  an optional package is not installed
@@ -58,6 +59,11 @@ class InvalidMachine(RouterError):
 
 
 class InvalidTool(RouterError):
+    exit_code = 2
+    http_status = 400
+
+
+class InvalidTemplate(RouterError):
     exit_code = 2
     http_status = 400
 

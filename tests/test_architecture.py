@@ -21,6 +21,7 @@ ROOMS = (
     "request",
     "profile",
     "catalog",
+    "prompts",
     "hardware",
     "policy",
     "decide",

@@ -56,13 +56,15 @@ def register() -> None:
         machine,
         models,
         policy,
+        prompts,
         pull,
         route,
         serve,
         train,
     )
 
-    for module in (route, ask, chat, models, pull, machine, policy, decisions, doctor, serve, train, evaluate, demo):
+    rooms = (route, ask, chat, models, pull, machine, policy, prompts, decisions, doctor, serve, train, evaluate, demo)
+    for module in rooms:
         module.add_to(app)
 
 

@@ -19,6 +19,8 @@ from qwen_router.cli.common import (
     router_from,
     tell_unreachable,
 )
+from qwen_router.cli.prompts import SetOption, filled
+from qwen_router.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from qwen_router.reply import Reply
@@ -42,15 +44,27 @@ def ask(
     budget: Annotated[int | None, typer.Option(min=1, help="Most tokens to think for.")] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Most tokens of the answer.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the sampling.")] = None,
+    template: Annotated[
+        str | None, typer.Option("--template", "-t", help="Put the words into this prompt template (prompts list).")
+    ] = None,
+    values: SetOption = None,
     show_reasoning: Annotated[
         bool, typer.Option("--reasoning/--no-reasoning", help="Show the thinking (on stderr).")
     ] = True,
     as_json: JsonOption = False,
 ) -> None:
     """Answer a request with the model that routing chooses among those that run here."""
+    from qwen_router.catalog import Catalog
     from qwen_router.cli.shown import AnswerPrinter, aftermath, aside
+    from qwen_router.request import Request
 
-    request = read_request(words, attach)
+    if template is not None:
+        known = model if model is not None and Catalog.load().resolve(model) is not None else None
+        request = Request(messages=filled(template, words, values, attach, family=known, thinking=think))
+    elif values:
+        raise InvalidRequest("--set gives a value to a template, and none is named", fix="--template mathematics")
+    else:
+        request = read_request(words, attach)
     wishes = replace(
         request.wishes, model=model, thinking=think, thinking_budget_tokens=budget, max_output_tokens=max_tokens, seed=seed
     )
