@@ -46,6 +46,8 @@ HEAVY = {
     "httpx",
     "ollama",
     "xllamacpp",
+    "onnxruntime_genai",
+    "jinja2",
     "starlette",
     "rich",
     "typer",

@@ -25,6 +25,7 @@ from qwen_router.engines.base import Call, Done, Engine, Event, Reasoning, Text,
 from qwen_router.engines.fake import FakeEngine
 from qwen_router.engines.llamacpp import LlamaCppEngine
 from qwen_router.engines.ollama import OllamaEngine
+from qwen_router.engines.onnx import OnnxEngine
 from qwen_router.engines.openai import OpenAIEngine
 from qwen_router.engines.transformers import TransformersEngine
 from qwen_router.engines.wire import Lines, Peer
@@ -37,6 +38,7 @@ from qwen_router.errors import (
 )
 from qwen_router.media import Attachment
 from qwen_router.request import Message, ToolCall, ToolSpec
+from tests.nano_onnx import nano_onnx
 from tests.servers.loopback import Answer, LoopbackServer
 from tests.servers.ollama_server import Stored, ollama_server
 from tests.servers.openai_server import openai_server
@@ -150,10 +152,17 @@ def _transformers() -> Iterator[tuple[Engine, str]]:
     yield _MADE[-1], "qwen3-nano"
 
 
+@contextmanager
+def _onnx() -> Iterator[tuple[Engine, str]]:
+    _MADE.append(OnnxEngine((nano_onnx(),)))
+    yield _MADE[-1], "qwen3-nano"
+
+
 ENGINES: dict[str, Factory] = {
     "fake": _fake,
     "llamacpp": _llamacpp,
     "ollama": _ollama,
+    "onnx": _onnx,
     "openai": _openai,
     "transformers": _transformers,
 }

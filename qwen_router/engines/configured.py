@@ -5,10 +5,15 @@ python -c "from qwen_router.engines.configured import configured_engines; print(
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 
 from qwen_router.engines.base import Engine
+from qwen_router.errors import InvalidRequest, MissingExtra, RouterError, UnknownName
 from qwen_router.settings import Settings
+
+EXTRA_PACKAGES = {"llamacpp": ("xllamacpp",), "transformers": ("torch", "transformers"), "onnx": ("onnxruntime_genai",)}
+"""What each in-process engine imports; the extra has the engine's name."""
 
 
 def configured_engines(settings: Settings | None = None) -> tuple[Engine, ...]:
@@ -23,12 +28,32 @@ def configured_engines(settings: Settings | None = None) -> tuple[Engine, ...]:
 
     engines.append(OllamaEngine(settings.ollama_host))
     engines += [OpenAIEngine(url, api_key=settings.api_key) for url in settings.endpoints]
-    if find_spec("xllamacpp") is not None:
+    if _has("llamacpp"):
         from qwen_router.engines.llamacpp import LlamaCppEngine
 
         engines.append(LlamaCppEngine(settings.gguf_files))
-    if find_spec("torch") is not None and find_spec("transformers") is not None:
+    if _has("transformers"):
         from qwen_router.engines.transformers import TransformersEngine
 
         engines.append(TransformersEngine(settings.checkpoints))
+    if settings.onnx_folders and _has("onnx"):  # it has no model of its own to offer
+        from qwen_router.engines.onnx import OnnxEngine
+
+        engines.append(OnnxEngine(settings.onnx_folders))
     return tuple(engines)
+
+
+def not_offered(name: str, offered: Sequence[str]) -> RouterError:
+    """Why an engine is not among those of `configured_engines`, and what would bring it."""
+    missing = next((package for package in EXTRA_PACKAGES.get(name, ()) if find_spec(package) is None), None)
+    if missing is not None:
+        return MissingExtra.of(missing, extra=name)
+    if name == "onnx":
+        return InvalidRequest("the engine 'onnx' has no folder to run", fix="set QWEN_ROUTER_ONNX to one with genai_config.json")
+    if name == "openai":
+        return InvalidRequest("the engine 'openai' has no server to call", fix="set QWEN_ROUTER_ENDPOINTS to its URL")
+    return UnknownName.among(name, offered, kind="engine")
+
+
+def _has(engine: str) -> bool:
+    return all(find_spec(package) is not None for package in EXTRA_PACKAGES[engine])
