@@ -19,7 +19,7 @@ Render = Callable[[list[dict[str, Any]], list[dict[str, Any]], Mapping[str, Any]
 
 
 def template_of(folder: Path) -> str | None:
-    """The text of the folder's chat template: `chat_template.jinja`, or what `tokenizer_config.json` carries. None: neither."""
+    """The folder's chat template: `chat_template.jinja`, or what `tokenizer_config.json` carries. None without either."""
     try:
         return (folder / "chat_template.jinja").read_text(encoding="utf-8")
     except OSError:
@@ -44,8 +44,20 @@ def renderer(template: str, specials: Mapping[str, str]) -> Render:
 
     Raises jinja2's `TemplateError` for a template that is none, and when rendering what the template refuses.
     """
+    from jinja2 import nodes
     from jinja2.exceptions import TemplateError
+    from jinja2.ext import Extension
+    from jinja2.parser import Parser
     from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    class Generation(Extension):
+        """`{% generation %}` marks, for training, what an assistant said; here its inside is written as it is."""
+
+        tags = {"generation"}  # noqa: RUF012  # jinja2's own shape
+
+        def parse(self, parser: Parser) -> list[nodes.Node]:
+            next(parser.stream)
+            return parser.parse_statements(("name:endgeneration",), drop_needle=True)
 
     def raise_exception(message: str) -> None:
         raise TemplateError(message)
@@ -53,7 +65,9 @@ def renderer(template: str, specials: Mapping[str, str]) -> Render:
     def tojson(value: Any, ensure_ascii: bool = False, indent: int | None = None, **options: Any) -> str:
         return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, **options)
 
-    room = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"])
+    room = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols", Generation]
+    )
     room.filters["tojson"] = tojson
     room.globals["raise_exception"] = raise_exception
     room.globals["strftime_now"] = lambda form: datetime.now().strftime(form)

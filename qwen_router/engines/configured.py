@@ -49,7 +49,9 @@ def not_offered(name: str, offered: Sequence[str]) -> RouterError:
     if missing is not None:
         return MissingExtra.of(missing, extra=name)
     if name == "onnx":
-        return InvalidRequest("the engine 'onnx' has no folder to run", fix="set QWEN_ROUTER_ONNX to one with genai_config.json")
+        return InvalidRequest(
+            "the engine 'onnx' has no folder to run", fix="set QWEN_ROUTER_ONNX to one with genai_config.json"
+        )
     if name == "openai":
         return InvalidRequest("the engine 'openai' has no server to call", fix="set QWEN_ROUTER_ENDPOINTS to its URL")
     return UnknownName.among(name, offered, kind="engine")

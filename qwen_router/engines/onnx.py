@@ -266,6 +266,6 @@ def _translated(error: Exception, path: Path) -> EngineError:
         problem, fix = f"{path.name!r} ran out of memory ({said})", "use a smaller model, or a shorter context"
     elif type(error).__module__.startswith("jinja2"):
         fix = "the model's chat template refuses these messages: check their order and roles"
-    elif "provider" in said.lower():
+    elif any(words in said.lower() for words in ("provider", "interface not available")):
         fix = "install the onnxruntime-genai package of the device that the folder was built for, or build it with -e cpu"
     return EngineRefused(problem, fix=fix, engine="onnx", endpoint="in process")

@@ -23,7 +23,9 @@ from qwen_router.errors import EngineRefused
 
 _TYPES = {1: "f32", 10: "f16", 16: "bf16"}
 """`TensorProto.DataType`, onnx/onnx.proto, those that weights have."""
-_BUILD_WORD = re.compile(r"(onnx|genai|cpu|cuda|gpu|dml|webgpu|npu|mobile|generic|int[48]|b?fp?(16|32)|rtn|awq|gptq|block|acc|level|v?\d+)+$")
+_BUILD_WORD = re.compile(
+    r"(onnx|genai|cpu|cuda|gpu|dml|webgpu|npu|mobile|generic|int[48]|b?fp?(16|32)|rtn|awq|gptq|block|acc|level|v?\d+)+$"
+)
 """Words that a folder's name may carry behind the model's without it being another model: how it was built."""
 
 

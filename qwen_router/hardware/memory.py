@@ -28,9 +28,9 @@ _CONTEXT_PAD_TOKENS = 256
 _UBATCH_TOKENS = 512
 """`n_ubatch`, llama.cpp's default for the tokens computed at once (include/llama.h)."""
 OVERHEAD_MIB = {"llamacpp": 25.0, "ollama": 100.0, "transformers": 400.0, "onnx": 35.0}
-"""What the engine's process takes before it loads anything, in main memory: llama.cpp in process, torch and onnxruntime-genai were
-measured (docs/hardware.md), Ollama's runner is an assumption. On a discrete accelerator its context is in the reserve of
-`placement.py`."""
+"""What the engine's process takes before it loads anything, in main memory: llama.cpp in process, torch and
+onnxruntime-genai were measured (docs/hardware.md), Ollama's runner is an assumption. On a discrete accelerator its context
+is in the reserve of `placement.py`."""
 CUTTING_ENGINES = ("llamacpp", "ollama", "transformers", "fake")
 """Engines that can spread one model's layers over devices and main memory by themselves."""
 
