@@ -29,6 +29,7 @@ from qwen_router.engines.onnx import OnnxEngine, OnnxSteps
 from qwen_router.engines.onnx_folder import OnnxFolder
 from qwen_router.engines.transformers import TransformersEngine
 from qwen_router.errors import EngineError, EngineRefused, EngineTimeout, InvalidRequest, MissingExtra, UnknownName
+from qwen_router.hardware.memory import memory_line
 from qwen_router.request import Message, ToolCall, ToolSpec
 from qwen_router.settings import Settings
 from tests.nano_onnx import nano_onnx
@@ -356,6 +357,20 @@ def test_folders_of_the_settings_bring_the_engine():
     settings = Settings.from_environment({"QWEN_ROUTER_ONNX": str(nano_onnx())})
     (engine,) = [engine for engine in configured_engines(settings) if engine.name == "onnx"]
     assert [build.name for build in engine.installed()] == ["qwen3-nano"]
+
+
+def test_a_folder_in_the_models_folder_is_found(tmp_path):
+    shutil.copytree(nano_onnx(), tmp_path / "someone" / "qwen3-nano-onnx")
+    (engine,) = [e for e in configured_engines(Settings(models_folder=tmp_path)) if e.name == "onnx"]
+    assert [(build.name, build.model_id) for build in engine.installed()] == [("qwen3-nano-onnx", DEMO_MODEL_ID)]
+
+
+def test_the_cache_of_a_build_for_a_cpu_is_counted_at_four_bytes():
+    folder = OnnxFolder.at(nano_onnx())
+    assert folder is not None
+    model = Catalog.load().get(DEMO_MODEL_ID)
+    for name in ("onnx-int4", "onnx-int8", "f32"):
+        assert memory_line(model, quant=name, engine="onnx").kv_mib_per_token == pytest.approx(folder.kv_mib_per_token)
 
 
 @pytest.mark.parametrize(

@@ -17,29 +17,36 @@ EXTRA_PACKAGES = {"llamacpp": ("xllamacpp",), "transformers": ("torch", "transfo
 
 
 def configured_engines(settings: Settings | None = None) -> tuple[Engine, ...]:
-    """Ollama, every OpenAI-compatible endpoint of the settings, and the in-process engines that are installed.
+    """Ollama, every OpenAI-compatible endpoint of the settings, a running Foundry Local, and the in-process engines that are
+    installed, with the files that the settings name and those that `pull` has put into the models folder.
 
     The order is the order of preference between equals: servers that keep models resident come before in-process engines.
     """
     settings = settings or Settings.from_environment()
     engines: list[Engine] = []
+    from qwen_router.engines.foundry import service_address
+    from qwen_router.engines.models_folder import pulled_checkpoints, pulled_ggufs, pulled_onnx
     from qwen_router.engines.ollama import OllamaEngine
     from qwen_router.engines.openai import OpenAIEngine
 
     engines.append(OllamaEngine(settings.ollama_host))
-    engines += [OpenAIEngine(url, api_key=settings.api_key) for url in settings.endpoints]
+    engines += [OpenAIEngine(at.url, api_key=at.api_key, models=at.models) for at in settings.endpoints]
+    foundry = service_address()
+    if foundry is not None and all(at.url.removesuffix("/v1") != foundry for at in settings.endpoints):
+        engines.append(OpenAIEngine(foundry))
     if _has("llamacpp"):
         from qwen_router.engines.llamacpp import LlamaCppEngine
 
-        engines.append(LlamaCppEngine(settings.gguf_files))
+        engines.append(LlamaCppEngine((*settings.gguf_files, *pulled_ggufs(settings.models_folder))))
     if _has("transformers"):
         from qwen_router.engines.transformers import TransformersEngine
 
-        engines.append(TransformersEngine(settings.checkpoints))
-    if settings.onnx_folders and _has("onnx"):  # it has no model of its own to offer
+        engines.append(TransformersEngine((*settings.checkpoints, *pulled_checkpoints(settings.models_folder))))
+    onnx_folders = (*settings.onnx_folders, *pulled_onnx(settings.models_folder))
+    if onnx_folders and _has("onnx"):  # it has no model of its own to offer
         from qwen_router.engines.onnx import OnnxEngine
 
-        engines.append(OnnxEngine(settings.onnx_folders))
+        engines.append(OnnxEngine(onnx_folders))
     return tuple(engines)
 
 

@@ -40,7 +40,7 @@ from qwen_router.engines.residence import Residence, threads_for, usable_cores
 from qwen_router.engines.sampler import Scores
 from qwen_router.engines.thinking import OPEN
 from qwen_router.engines.token_loop import TokenLoop, TokenPlan
-from qwen_router.engines.token_plan import STOP_SENTENCE, Limits, token_plan
+from qwen_router.engines.token_plan import EARLY_STOP, Limits, token_plan
 from qwen_router.errors import EngineError, EngineRefused, MissingExtra, RouterError
 from qwen_router.hardware.machine import EngineName, ServedBuild
 
@@ -71,7 +71,7 @@ class OnnxEngine:
     endpoint = "in process"
 
     def __init__(
-        self, folders: tuple[Path, ...] = (), *, threads: int | None = None, stop_sentence: str = STOP_SENTENCE
+        self, folders: tuple[Path, ...] = (), *, threads: int | None = None, stop_sentence: str = EARLY_STOP
     ) -> None:
         self._folders = named(folders)
         self._threads, self._stop_sentence = threads, stop_sentence

@@ -159,10 +159,10 @@ def stores_gguf(engine: str, quant: Quant) -> bool:
 
 def cache_type(quant: Quant, engine: str, kv_type: str) -> str:
     """The type of keys and values: as asked in llama.cpp; elsewhere that of the activations, which quantised weights leave
-    at 16 bits."""
+    at 16 bits (ONNX for a CPU at 32)."""
     if stores_gguf(engine, quant):
         return kv_type
-    return quant.name if quant.kind == "plain" else "bf16"
+    return quant.name if quant.kind == "plain" else "f32" if quant.kind == "onnx" else "bf16"
 
 
 def engine_quant(engine: str, quant: str) -> Quant:
