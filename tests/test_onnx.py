@@ -280,9 +280,10 @@ def test_any_bytes_at_all_are_a_refusal(tmp_path_factory, data):
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", '{"model": 3}', "nonsense"])
-def test_a_folder_that_nobody_built_is_left_out(tmp_path, text):
+def test_a_folder_that_nobody_built_is_left_out_and_logged(tmp_path, caplog, text):
     (tmp_path / "genai_config.json").write_text(text)
     assert OnnxEngine((tmp_path, tmp_path / "gone")).installed() == ()
+    assert [record.args[0].problem.startswith(f"'{tmp_path}") for record in caplog.records] == [True, True]
 
 
 @pytest.mark.parametrize(("free_mib", "what"), [(1, "it needs 8 MiB"), (9, "its cache needs")])

@@ -10,6 +10,7 @@ budget holds exactly). Reads text only; where it computes is the folder's own ch
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -44,6 +45,7 @@ from qwen_router.engines.token_plan import EARLY_STOP, Limits, token_plan
 from qwen_router.errors import EngineError, EngineRefused, MissingExtra, RouterError
 from qwen_router.hardware.machine import EngineName, ServedBuild
 
+_log = logging.getLogger(__name__)
 CHUNK_TOKENS = 64
 """Of a prompt, computed at once. onnxruntime-genai holds Python's lock while it computes, so every other thread of the
 process waits for a chunk; a larger one is a little faster (docs/local_engines.md)."""
@@ -78,11 +80,17 @@ class OnnxEngine:
         self._residence: Residence[Path, _Loaded] = Residence(self._load, lambda _loaded: None, engine=self.name)
 
     def installed(self) -> tuple[ServedBuild, ...]:
-        """Every folder that holds such a model; none without onnxruntime-genai."""
+        """Every folder that holds such a model; none without onnxruntime-genai. Another is left out and logged."""
         if find_spec("onnxruntime_genai") is None:
             return ()
-        found = ((name, OnnxFolder.at(path)) for name, path in self._folders.items())
-        return tuple(self._build(name, folder) for name, folder in found if folder is not None)
+        builds: list[ServedBuild] = []
+        for name, path in self._folders.items():
+            folder = OnnxFolder.at(path)
+            if folder is None:
+                _log.warning("%s", _not_built(path))
+                continue
+            builds.append(self._build(name, folder))
+        return tuple(builds)
 
     def stream(self, call: Call) -> Iterator[Event]:
         call, path = settled(call), self._path(call.model)
@@ -154,11 +162,7 @@ class OnnxEngine:
     def _load(self, path: Path) -> _Loaded:
         folder = OnnxFolder.at(path)
         if folder is None:
-            raise EngineRefused(
-                f"{str(path)!r} holds no model for onnxruntime-genai (no readable genai_config.json)",
-                fix="name a folder that its model builder made: python -m onnxruntime_genai.models.builder --help",
-                engine=self.name,
-            )
+            raise _not_built(path)
         folder.check()
         genai = _genai()
         _refuse_if_too_big(folder, folder.weights_mib, "it needs")
@@ -194,6 +198,15 @@ def _genai() -> Any:
     except ImportError as error:
         raise MissingExtra.of(error.name or "onnxruntime_genai", extra="onnx") from error
     return onnxruntime_genai
+
+
+def _not_built(path: Path) -> EngineRefused:
+    return EngineRefused(
+        f"{str(path)!r} holds no model for onnxruntime-genai (no readable genai_config.json)",
+        fix="name a folder that its model builder made: python -m onnxruntime_genai.models.builder --help",
+        engine="onnx",
+        endpoint="in process",
+    )
 
 
 def _loaded(folder: OnnxFolder, model: Any) -> _Loaded:
