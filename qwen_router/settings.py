@@ -7,7 +7,8 @@ QWEN_ROUTER_ENDPOINTS   OpenAI-compatible servers, comma-separated: http://127.0
 QWEN_ROUTER_API_KEY     key sent to those servers that have none of their own
 QWEN_ROUTER_GGUF        GGUF files to run in process, separated like PATH
 QWEN_ROUTER_CHECKPOINTS checkpoint folders to run with transformers, separated like PATH
-QWEN_ROUTER_MODELS      folder that `pull` fills and both look into (models in the user's data folder)
+QWEN_ROUTER_ONNX        folders built for onnxruntime-genai to run in process, separated like PATH
+QWEN_ROUTER_MODELS      folder that `pull` fills and the three look into (models in the user's data folder)
 QWEN_ROUTER_TIMEOUT_S   longest wait for the next piece of a reply (120)
 QWEN_ROUTER_DECISIONS   file that decisions are logged to, without prompts (decisions.jsonl in the cache folder); off: none
 OLLAMA_HOST             where Ollama listens (http://127.0.0.1:11434)
@@ -49,6 +50,7 @@ class Settings:
     api_key: str | None = field(default=None, repr=False)
     gguf_files: tuple[Path, ...] = ()
     checkpoints: tuple[Path, ...] = ()
+    onnx_folders: tuple[Path, ...] = ()
     timeout_s: float = 120.0
     decision_log: Path | None = None
     models_folder: Path | None = None
@@ -64,6 +66,7 @@ class Settings:
             api_key=env.get("QWEN_ROUTER_API_KEY") or None,
             gguf_files=_paths(env.get("QWEN_ROUTER_GGUF", "")),
             checkpoints=_paths(env.get("QWEN_ROUTER_CHECKPOINTS", "")),
+            onnx_folders=_paths(env.get("QWEN_ROUTER_ONNX", "")),
             timeout_s=_seconds(env.get("QWEN_ROUTER_TIMEOUT_S") or "120"),
             decision_log=_log(env.get("QWEN_ROUTER_DECISIONS") or ""),
             models_folder=_models_folder(env.get("QWEN_ROUTER_MODELS") or ""),

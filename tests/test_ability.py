@@ -218,7 +218,8 @@ def test_a_kind_that_nobody_scored_is_vision_itself_and_wider() -> None:
 @pytest.mark.parametrize("shorter", [("q8_0", "q6_K", "q5_K_M", "q5_K_S", "q4_K_M", "q4_K_S", "q3_K_L", "q3_K_M", "q3_K_S",
     "q2_K", "q2_K_S"), ("bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0"), ("q8_0", "iq4_NL", "iq4_XS", "iq3_M", "iq3_S",
     "iq3_XS", "iq3_XXS", "iq2_M", "iq2_S", "iq2_XS", "iq2_XXS", "iq1_M", "iq1_S"), ("f16", "fp8", "gptq-int8", "awq",
-    "gptq-int4"), ("bf16", "int8", "nf4"), ("bf16", "mlx-8bit", "mlx-4bit")], ids=lambda names: names[-1])  # fmt: skip
+    "gptq-int4"), ("bf16", "int8", "nf4"), ("bf16", "mlx-8bit", "mlx-4bit"),
+    ("f32", "onnx-int8", "onnx-int4")], ids=lambda names: names[-1])  # fmt: skip
 def test_quantisation_costs_more_the_fewer_bits(shorter: tuple[str, ...]) -> None:
     losses = [TABLE.quant_penalty(name) for name in shorter]
     assert losses == sorted(losses) and len(set(losses)) == len(losses)

@@ -48,6 +48,8 @@ HEAVY = {
     "httpx",
     "ollama",
     "xllamacpp",
+    "onnxruntime_genai",
+    "jinja2",
     "starlette",
     "rich",
     "typer",

@@ -19,10 +19,12 @@ from qwen_router.engines.chatml import thought_prompt
 from qwen_router.engines.dialects import DIALECTS
 from qwen_router.engines.llamacpp import LlamaCppEngine
 from qwen_router.engines.ollama import OllamaEngine
+from qwen_router.engines.onnx import OnnxEngine
 from qwen_router.engines.openai import OpenAIEngine
 from qwen_router.engines.thinking import STOP_SENTENCE
 from qwen_router.engines.transformers import TransformersEngine
 from qwen_router.request import ToolCall
+from tests.nano_onnx import nano_onnx
 from tests.servers.engine_servers import llama_cpp_server, transformers_server
 from tests.servers.ollama_server import OllamaServer, Stored
 from tests.servers.openai_server import openai_server
@@ -240,6 +242,7 @@ def _behind_ollamas_protocol() -> Iterator[tuple[Engine, str]]:
 
 RUNNING: dict[str, Callable[[], Any]] = {
     "transformers": lambda: _in_process(TransformersEngine(), "qwen3-nano"),
+    "onnx": lambda: _in_process(OnnxEngine((nano_onnx(),)), "qwen3-nano"),
     "llamacpp": lambda: _in_process(LlamaCppEngine(), "qwen3-nano-q8_0"),
     "llama.cpp's server, its own budget": lambda: _behind_llama_cpp(own_budget=True),
     "llama.cpp's server, left": lambda: _behind_llama_cpp(own_budget=False),
@@ -257,7 +260,7 @@ def test_a_running_thought_is_cut_and_accuracy_rises_with_the_budget(name: str) 
             for number, (question, expected) in enumerate(asked):
                 call = budgeted(model, budget, text=question, seed=number, timeout_s=60)
                 events = list(engine.stream(call))
-                _check_cut(events, budget, exact=name in ("transformers", "llamacpp"))
+                _check_cut(events, budget, exact=name in ("transformers", "llamacpp", "onnx"))
                 right[budget] += is_right(answer_of(events), expected)
     assert right[2] < right[14] < right[64], right
     assert right[64] >= 14, right

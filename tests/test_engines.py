@@ -25,6 +25,7 @@ from qwen_router.engines.base import Call, Done, Engine, Event, Reasoning, Text,
 from qwen_router.engines.fake import FakeEngine
 from qwen_router.engines.llamacpp import LlamaCppEngine
 from qwen_router.engines.ollama import OllamaEngine
+from qwen_router.engines.onnx import OnnxEngine
 from qwen_router.engines.openai import OpenAIEngine
 from qwen_router.engines.thinking import STOP_SENTENCE
 from qwen_router.engines.transformers import TransformersEngine
@@ -39,6 +40,7 @@ from qwen_router.errors import (
 )
 from qwen_router.media import Attachment
 from qwen_router.request import Message, ToolCall, ToolSpec
+from tests.nano_onnx import nano_onnx
 from tests.servers.engine_servers import llama_cpp_server
 from tests.servers.loopback import Answer, LoopbackServer
 from tests.servers.ollama_server import OllamaServer, Stored
@@ -153,10 +155,17 @@ def _transformers() -> Iterator[tuple[Engine, str]]:
     yield _MADE[-1], "qwen3-nano"
 
 
+@contextmanager
+def _onnx() -> Iterator[tuple[Engine, str]]:
+    _MADE.append(OnnxEngine((nano_onnx(),)))
+    yield _MADE[-1], "qwen3-nano"
+
+
 ENGINES: dict[str, Factory] = {
     "fake": _fake,
     "llamacpp": _llamacpp,
     "ollama": _ollama,
+    "onnx": _onnx,
     "openai": _openai,
     "transformers": _transformers,
 }

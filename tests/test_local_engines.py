@@ -1,4 +1,4 @@
-"""The two engines that run in this process, on the demonstration checkpoint: thinking, budgets, control tokens, errors."""
+"""The engines that run in this process, on the demonstration checkpoint: thinking, budgets, control tokens, errors."""
 
 from __future__ import annotations
 
@@ -25,11 +25,13 @@ from qwen_router.engines.checkpoint_folder import Checkpoint
 from qwen_router.engines.gguf_file import FILE_TYPES, TENSOR_BLOCKS, gguf_info
 from qwen_router.engines.llamacpp import LlamaCppEngine
 from qwen_router.engines.local_prompt import THINKING_SAMPLING, effective_sampling
+from qwen_router.engines.onnx import OnnxEngine
 from qwen_router.engines.residence import Residence, threads_for
 from qwen_router.engines.token_loop import StopStrings
 from qwen_router.engines.transformers import TransformersEngine
 from qwen_router.errors import EngineError, EngineRefused, EngineTimeout, MissingExtra
 from qwen_router.request import Message, ToolCall, ToolSpec
+from tests.nano_onnx import nano_onnx
 
 CALCULATOR = ToolSpec(
     "calculator",
@@ -54,7 +56,14 @@ def transformers() -> Iterator[TransformersEngine]:
     engine.close()
 
 
-@pytest.fixture(params=["llamacpp", "transformers"])
+@pytest.fixture(scope="module")
+def onnx() -> Iterator[OnnxEngine]:
+    engine = OnnxEngine((nano_onnx(),))
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(params=["llamacpp", "transformers", "onnx"])
 def engine(request: pytest.FixtureRequest) -> Engine:
     return request.getfixturevalue(request.param)
 
@@ -89,14 +98,14 @@ def answer_to(engine: Engine, a_call: Call) -> tuple[str, str, tuple[ToolCall, .
     )
 
 
-# --- both engines --------------------------------------------------------------------------------------------------
+# --- every engine --------------------------------------------------------------------------------------------------
 
 
 def test_the_demo_model_is_always_installed(engine):
     build = engine.installed()[0]
     assert build.model_id == DEMO_MODEL_ID
     assert build.engine == engine.name
-    assert build.context_tokens and build.memory_mib and build.quant in ("q8_0", "bf16")
+    assert build.context_tokens and build.memory_mib and build.quant in ("q8_0", "bf16", "f32")
 
 
 def test_thinking_on_gives_reasoning_and_an_answer_without_a_stray_tag(engine):

@@ -10,6 +10,7 @@ from qwen_router.catalog import Catalog
 from qwen_router.catalog.quants import ENGINE_QUANTS, OLLAMA_DEFAULT, QUANTS, Quant, quant, quant_of_tag, split_quant
 from qwen_router.catalog.types import Architecture, Hybrid, Model
 from qwen_router.errors import InvalidRequest, UnknownName
+from qwen_router.hardware.layers import weight_bytes
 from qwen_router.hardware.packing import packed_bytes
 from qwen_router.hardware.quants import BLOCKS, KV_TYPES, MixTraits, layer_rule, row_bytes, tensor_type
 from qwen_router.hardware.tensors import Tensor, tensors
@@ -98,7 +99,7 @@ def test_a_tag_without_a_quantisation_holds_ollama_s_default() -> None:
         ("transformers", ("bf16", "f32", "awq", "gptq-int8", "fp8", "nf4-dq", "int8"), ("q4_K_M", "mlx-8bit")),
         ("vllm", ("bf16", "awq", "gptq-int4", "fp8"), ("q4_K_M", "nf4", "mlx-4bit")),
         ("mlx", ("bf16", "mlx-4bit", "mlx-8bit"), ("q4_K_M", "awq", "nf4")),
-        ("onnx", ("f32", "f16", "bf16"), ("q8_0", "int8", "awq")),
+        ("onnx", ("f32", "f16", "bf16", "onnx-int4", "onnx-int8"), ("q8_0", "int8", "awq")),
         ("openai", ("q4_K_M", "awq", "mlx-4bit", "nf4"), ()),
         ("fake", tuple(each.name for each in QUANTS), ()),
     ],
@@ -243,6 +244,17 @@ WEIGHTS = 512 * 256
         pytest.param(PROJECTION, "mlx-8bit", WEIGHTS + 256 * 8 * 4, id="mlx-8bit"),
         pytest.param(EXPERTS, "mlx-4bit", 10 * (WEIGHTS // 2 + 8192), id="mlx-experts"),
         pytest.param(TABLE, "mlx-4bit", 1000 * (256 + 32), id="mlx-packs-the-table-too"),
+        pytest.param(PROJECTION, "onnx-int4", WEIGHTS // 2 + 256 * 16 * 4, id="onnx-int4-an-f32-scale-for-32"),
+        pytest.param(PROJECTION, "onnx-int8", WEIGHTS + 256 * 16 * 4, id="onnx-int8"),
+        pytest.param(NORM, "onnx-int4", 4 * NORM.params, id="onnx-norms-are-f32"),
+        pytest.param(
+            Tensor("token_embd.weight", (512, 1000), read_share=0.0), "onnx-int4", 2048000, id="onnx-keeps-an-untied-table"
+        ),
+        pytest.param(TABLE, "onnx-int4", 1000 * (256 + 64), id="onnx-int4-shares-a-tied-table"),
+        pytest.param(TABLE, "onnx-int8", 2048000 + 1000 * (512 + 64), id="onnx-int8-copies-a-tied-table"),
+        pytest.param(
+            Tensor("blk.0.attn_q.weight", (40, 8)), "onnx-int4", 8 * 2 * 20, id="onnx-fills-the-last-block-of-a-row"
+        ),
         pytest.param(ROUTER, "mlx-4bit", 10 * (512 + 32), id="mlx-routers-have-8-bits"),
         pytest.param(SHARED_GATE, "mlx-4bit", 512 + 32, id="mlx-gate-of-the-shared-expert-too"),
         pytest.param(SHARED_GATE, "int8", 512 + 4, id="a-shared-expert-s-gate-is-a-linear-to-bitsandbytes"),
@@ -310,6 +322,29 @@ def test_a_model_takes_what_its_library_really_holds(arch: Architecture, held: d
     assert {name: packed_total(arch, name) for name in held} == held
 
 
+# Bytes of weights that onnxruntime-genai's model builder 0.18 wrote for these shapes with random weights, for the CPU.
+ONNX = {"vocab": 2048, "ffn": 448}
+BUILT = [
+    pytest.param(tiny(tied=True, qk_norm=True, **ONNX),
+                 {"f32": 4887296, "onnx-int8": 2998016, "onnx-int4": 823040}, id="tied"),
+    pytest.param(tiny(qk_norm=True, **ONNX), {"f32": 6460160, "onnx-int8": 2998016, "onnx-int4": 2395904}, id="untied"),
+    pytest.param(tiny(head_dim=48, tied=True, qkv_bias=True, **ONNX),
+                 {"f32": 4578048, "onnx-int8": 2900736, "onnx-int4": 762624}, id="qwen2-biases-tied"),
+    pytest.param(tiny(head_dim=48, qkv_bias=True, **ONNX),
+                 {"f32": 6150912, "onnx-int8": 2900736, "onnx-int4": 2335488}, id="qwen2-biases-untied"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("arch", "built"), BUILT)
+def test_a_model_takes_what_the_builder_of_onnxruntime_genai_writes(arch: Architecture, built: dict[str, int]) -> None:
+    turns = 256 * arch.head_dim * 4  # sines and cosines for the 256 positions of these configurations
+    for name, written in built.items():
+        assert packed_total(arch, name) + turns == written, name
+        parts = weight_bytes(arch, name, False)
+        assert parts.total + turns == written
+        assert parts.outside_read <= 4 * (2048 + 1) * 192
+
+
 # GPU memory that Qwen measured in transformers, each in one run of its speed benchmark: Qwen2.5 in GiB at an input of 6,144
 # tokens (QwenLM/Qwen2.5, docs/source/getting_started/speed_benchmark.rst at f4d356cb), Qwen3 in MiB at an input of 1
 # (speed_benchmark.md at ac727245). What a quantisation saves against bf16 leaves caches and buffers out.
@@ -346,6 +381,7 @@ def test_fewer_bits_never_take_more_bytes(model: Model) -> None:
         ("bf16", "gptq-int8", "gptq-int4", "awq"),
         ("bf16", "gptq-int8", "fp8", "gptq-int4"),
         ("bf16", "int8", "nf4"),
+        ("f32", "onnx-int8", "onnx-int4"),
     ):
         sizes = [packed_total(model.architecture, name) for name in falling]
         assert sizes == sorted(sizes, reverse=True)

@@ -13,11 +13,13 @@ from qwen_router.demo import demo_gguf
 from qwen_router.engines.base import Engine
 from qwen_router.engines.llamacpp import LlamaCppEngine
 from qwen_router.engines.ollama import OllamaEngine
+from qwen_router.engines.onnx import OnnxEngine
 from qwen_router.engines.openai import OpenAIEngine
 from qwen_router.engines.thinking import STRAY_TAGS
 from qwen_router.engines.transformers import TransformersEngine
 from qwen_router.router import Router
 from qwen_router.settings import Settings
+from tests.nano_onnx import nano_onnx
 from tests.servers.ollama_server import OllamaServer
 from tests.servers.script import Say
 from tests.worlds import machine
@@ -56,6 +58,7 @@ def ollama_protocol() -> Iterator[Engine]:
 
 WAYS = {
     "llamacpp": lambda: closing(LlamaCppEngine()),
+    "onnx": lambda: closing(OnnxEngine((nano_onnx(),))),
     "transformers": lambda: closing(TransformersEngine()),
     "llamacpp-server": llamacpp_server,
     "ollama-protocol": ollama_protocol,

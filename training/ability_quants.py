@@ -207,8 +207,16 @@ def quantisations() -> dict[str, dict[str, object]]:
     return found
 
 
-STANDS_IN = {"nf4-dq": "nf4", "int8": "gptq-int8", "mlx-8bit": "q8_0", "mxfp4": "q4_0"}
-"""Quantisations that no measurement was found for, and the one of as many bits that they count as."""
+STANDS_IN = {
+    "nf4-dq": "nf4",
+    "int8": "gptq-int8",
+    "mlx-8bit": "q8_0",
+    "mxfp4": "q4_0",
+    "onnx-int8": "q8_0",
+    "onnx-int4": "q4_0",
+}
+"""Quantisations that no measurement was found for, and the one of as many bits that they count as. ONNX's are rounded to
+nearest in blocks of 32 with one scale, which is what q8_0 and q4_0 are."""
 
 
 def _entry(logits: float, source: str) -> dict[str, object]:

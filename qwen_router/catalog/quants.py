@@ -16,7 +16,7 @@ from qwen_router.errors import UnknownName
 
 EngineName = Literal["ollama", "llamacpp", "transformers", "openai", "onnx", "vllm", "mlx", "fake"]
 """Every engine that a build can be sized for; `mlx` is mlx-lm, alone or in LM Studio on Apple silicon."""
-QuantKind = Literal["plain", "gguf", "fp8", "awq", "gptq", "bnb", "mlx"]
+QuantKind = Literal["plain", "gguf", "fp8", "awq", "gptq", "bnb", "mlx", "onnx"]
 BlockType = Literal[
     "f32", "f16", "bf16", "q8_0", "q6_K", "q5_K", "q4_K", "q3_K", "q2_K", "q5_1", "q5_0", "q4_1", "q4_0", "mxfp4",
     "iq4_nl", "iq4_xs", "iq3_s", "iq3_xxs", "iq2_s", "iq2_xs", "iq2_xxs", "iq1_m", "iq1_s",
@@ -32,6 +32,7 @@ _ENGINES: dict[QuantKind, tuple[EngineName, ...]] = {
     "gptq": ("transformers", "openai", "vllm", "fake"),
     "bnb": ("transformers", "openai", "fake"),
     "mlx": ("openai", "mlx", "fake"),
+    "onnx": ("openai", "onnx", "fake"),
 }
 """vLLM reads GGUF through a plug-in and packs bitsandbytes in its own way (experts too): neither is sized here."""
 
@@ -97,6 +98,8 @@ QUANTS: tuple[Quant, ...] = (
     Quant("int8", ("llm.int8", "bnb-int8", "bnb-8bit"), "bnb", bits=8),
     Quant("mlx-4bit", ("4bit", "mlx-q4", "mlx-int4"), "mlx", bits=4),
     Quant("mlx-8bit", ("8bit", "mlx-q8", "mlx-int8"), "mlx", bits=8),
+    Quant("onnx-int4", (), "onnx", bits=4),
+    Quant("onnx-int8", (), "onnx", bits=8),
 )
 """Aliases that name two rows are absent: `gptq`, `bitsandbytes` and `int4` do not say how many bits or whose. `bnb-4bit` is
 what unsloth's repositories call NF4 with double quantisation, `4bit` and `8bit` what mlx-community's end in."""

@@ -37,7 +37,9 @@ def ask(
     attach: FilesOption = None,
     policy: PolicyOption = None,
     model: Annotated[str | None, typer.Option(help="Answer with this model.")] = None,
-    engine: Annotated[str | None, typer.Option(help="Use only this engine: ollama, openai, llamacpp, transformers.")] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="Use only this engine: ollama, openai, llamacpp, transformers, onnx.")
+    ] = None,
     think: Annotated[
         bool | None, typer.Option("--think/--no-think", help="Switch thinking on or off; the policy decides otherwise.")
     ] = None,

@@ -87,12 +87,12 @@ def router_from(
         raise InvalidRequest("--candidates names no model", fix="--candidates Qwen3-8B,Qwen3-4B, or leave it out")
     engines = None
     if engine is not None:
-        from qwen_router.engines.configured import configured_engines
+        from qwen_router.engines.configured import configured_engines, not_offered
 
         offered = configured_engines(settings)
         engines = tuple(e for e in offered if e.name == engine)
         if not engines:
-            raise UnknownName.among(engine, [e.name for e in offered], kind="engine")
+            raise not_offered(engine, [e.name for e in offered])
     return Router(policy=chosen, machine=machine, candidates=names, settings=settings, engines=engines)
 
 

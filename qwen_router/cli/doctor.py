@@ -15,6 +15,7 @@ from qwen_router.errors import RouterError
 EXTRAS = {
     "llamacpp": "xllamacpp",
     "transformers": "transformers",
+    "onnx": "onnxruntime_genai",
     "langchain": "langchain",
     "service": "starlette",
     "tools": "pint",

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from qwen_router.hardware import Calibration, Machine
     from qwen_router.hardware.fit import Fit
 
+DEFAULT_QUANTS = {"transformers": "bf16", "onnx": "onnx-int4"}
+"""What is asked about unless said otherwise, where it is not q4_K_M."""
 DEFAULT_CONTEXT_TOKENS = 8192
 PARTS = ("weights", "kv", "state", "compute", "vision", "audio", "mtp")
 
@@ -144,7 +146,7 @@ def fit(
         int | None,
         typer.Option("--context", "-c", help="Tokens of context (8192, or the model's window).", show_default=False),
     ] = None,
-    engine: Annotated[str, typer.Option(help="Engine: llamacpp, ollama, transformers, vllm.")] = "llamacpp",
+    engine: Annotated[str, typer.Option(help="Engine: llamacpp, ollama, transformers, onnx, vllm.")] = "llamacpp",
     parallel: Annotated[int, typer.Option(help="Requests served at once.")] = 1,
     kv_type: Annotated[str, typer.Option(help="Type of the KV cache: f16, q8_0, ...")] = "f16",
     vision: Annotated[
@@ -197,7 +199,7 @@ def fit(
 
         result = fit_on(
             row,
-            quant or ("bf16" if engine == "transformers" else "q4_K_M"),
+            quant or DEFAULT_QUANTS.get(engine, "q4_K_M"),
             tokens,
             engine,
             here,
@@ -360,7 +362,7 @@ def _survey(
         raise UnknownName.among(domain, DOMAINS, kind="domain")
     if min_context < 1:
         raise InvalidRequest(f"--min-context must be at least 1 token, not {min_context}", fix="--min-context 8192")
-    quants = (quant,) if quant else ("bf16",) if engine == "transformers" else ()
+    quants = (quant,) if quant else (DEFAULT_QUANTS[engine],) if engine in DEFAULT_QUANTS else ()
     found = survey(
         Catalog.load(),
         machine,

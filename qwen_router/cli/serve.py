@@ -24,7 +24,9 @@ def serve(
         str | None, typer.Option(envvar="QWEN_ROUTER_SERVE_KEY", help="Key that callers must send.", show_envvar=True)
     ] = None,
     policy: PolicyOption = None,
-    engine: Annotated[str | None, typer.Option(help="Use only this engine: ollama, openai, llamacpp, transformers.")] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="Use only this engine: ollama, openai, llamacpp, transformers, onnx.")
+    ] = None,
 ) -> None:
     """Serve the OpenAI and Ollama APIs; the model name `auto` routes, `auto:fast` names a policy."""
     try:

@@ -285,7 +285,7 @@ class _Physical:
     power_w: Floats
 
 
-SWAPPING = ("ollama", "llamacpp", "transformers")
+SWAPPING = ("ollama", "llamacpp", "transformers", "onnx")
 """Engines that unload a model by themselves when another one is asked for and there is no room for both."""
 
 

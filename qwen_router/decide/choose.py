@@ -92,7 +92,7 @@ def _place_of(previous: Previous | None, table: CandidateTable, budgets: Ints) -
     return int(same[np.lexsort((table.tie_rank[same], np.abs(budgets[same] - previous.budget_tokens)))[0]])
 
 
-SERIAL = ("ollama", "llamacpp", "transformers")
+SERIAL = ("ollama", "llamacpp", "transformers", "onnx")
 """Engines that answer one request after the other unless told otherwise; servers such as vLLM answer many at once."""
 
 

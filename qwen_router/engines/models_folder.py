@@ -1,4 +1,4 @@
-"""What lies in the folder that `pull` fills: GGUF files and checkpoint folders, for the engines in this process.
+"""What lies in the folder that `pull` fills: GGUF files, checkpoint and ONNX folders, for the engines in this process.
 
 `pull` makes ORGANISATION/REPOSITORY/FILE in it; files put there by hand, at most as deep, are found alike. Only names are
 read here; whether a file is sound is the engines' to check.
@@ -31,6 +31,11 @@ def pulled_checkpoints(folder: Path | None) -> tuple[Path, ...]:
     """Every folder with a config.json and weights. Sorted by path."""
     found = (path.parent for path in _found(folder, "config.json"))
     return tuple(sorted(place for place in found if next(place.glob("*.safetensors"), None) is not None))
+
+
+def pulled_onnx(folder: Path | None) -> tuple[Path, ...]:
+    """Every folder with a genai_config.json, which onnxruntime-genai runs. Sorted by path."""
+    return tuple(sorted(path.parent for path in _found(folder, "genai_config.json")))
 
 
 def _starts_whole(path: Path) -> bool:

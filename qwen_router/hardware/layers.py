@@ -75,9 +75,12 @@ def weight_bytes(arch: Architecture, quant: str, gguf: bool) -> WeightBytes:
         if rule not in alike:
             alike[rule] = count(layer_tensors(arch, layer))
         layers.append(alike[rule])
+    table, output = size(embedding), count(rest)[0]
+    if found.kind == "onnx" and tied and table > 4 * embedding.params:  # an f32 table, and a copy of it as the output
+        table, output, tied = 4 * embedding.params, output + table - 4 * embedding.params, False
     return WeightBytes(
-        embedding=size(embedding),
-        output=count(rest)[0],
+        embedding=table,
+        output=output,
         tied=tied,
         layers=tuple(total for total, _ in layers),
         layers_read=tuple(read for _, read in layers),

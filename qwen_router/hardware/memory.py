@@ -27,10 +27,10 @@ _CONTEXT_PAD_TOKENS = 256
 """llama.cpp rounds the context of each slot up to 256 (src/llama-context.cpp, `GGML_PAD(cparams.n_ctx, 256)`)."""
 _UBATCH_TOKENS = 512
 """`n_ubatch`, llama.cpp's default for the tokens computed at once (include/llama.h)."""
-OVERHEAD_MIB = {"llamacpp": 25.0, "ollama": 100.0, "transformers": 400.0}
-"""What the engine's process takes before it loads anything, in main memory: llama.cpp in process and torch were measured
-(docs/hardware.md), Ollama's runner is an assumption. On a discrete accelerator its context is in the reserve of
-`placement.py`."""
+OVERHEAD_MIB = {"llamacpp": 25.0, "ollama": 100.0, "transformers": 400.0, "onnx": 35.0}
+"""What the engine's process takes before it loads anything, in main memory: llama.cpp in process, torch and
+onnxruntime-genai were measured (docs/hardware.md), Ollama's runner is an assumption. On a discrete accelerator its context
+is in the reserve of `placement.py`."""
 CUTTING_ENGINES = ("llamacpp", "ollama", "transformers", "fake")
 """Engines that can spread one model's layers over devices and main memory by themselves."""
 
@@ -159,10 +159,10 @@ def stores_gguf(engine: str, quant: Quant) -> bool:
 
 def cache_type(quant: Quant, engine: str, kv_type: str) -> str:
     """The type of keys and values: as asked in llama.cpp; elsewhere that of the activations, which quantised weights leave
-    at 16 bits."""
+    at 16 bits (ONNX for a CPU at 32)."""
     if stores_gguf(engine, quant):
         return kv_type
-    return quant.name if quant.kind == "plain" else "bf16"
+    return quant.name if quant.kind == "plain" else "f32" if quant.kind == "onnx" else "bf16"
 
 
 def engine_quant(engine: str, quant: str) -> Quant:

@@ -1,8 +1,9 @@
-"""What a tensor takes in the formats that are not GGUF: plain, FP8, AWQ, GPTQ, bitsandbytes and MLX, scales and all.
+"""What a tensor takes in the formats that are not GGUF: plain, FP8, AWQ, GPTQ, bitsandbytes, MLX and ONNX, scales and all.
 
-"4 bits" is a statement about some matrices: each format keeps others at 16 bits, and stores scales beside the integers. A
-tensor is named and shaped as in `tensors.py`; GGUF is in `quants.py`, sums are in `layers.py`. Bytes are those of the
-format: what an engine repacks or drops once it has read them (the zero points of a symmetric GPTQ, say) is not followed.
+"4 bits" is a statement about some matrices: each format keeps others at 16 bits (ONNX for a CPU at 32), and stores scales
+beside the integers. A tensor is named and shaped as in `tensors.py`; GGUF is in `quants.py`, sums are in `layers.py`. Bytes
+are those of the format: what an engine repacks or drops once it has read them (the zero points of a symmetric GPTQ, say) is
+not followed.
 
     python -c "from qwen_router.catalog.quants import quant; from qwen_router.hardware.tensors import Tensor as T; \\
         from qwen_router.hardware.packing import packed_bytes as n; print(n(T('output.weight', (64, 9)), quant('4bit')))"
@@ -21,6 +22,8 @@ GROUP = 128
 (`weight_block_size: [128, 128]` in their config.json)."""
 MLX_GROUP = 64
 """`defaults_for_mode` for affine quantisation, mlx_lm/utils.py, ml-explore/mlx-lm@d78bf58e."""
+ONNX_BLOCK = 32
+"""`int4_block_size` of onnxruntime-genai's model builder, 0.18."""
 BNB_BLOCK, BNB_NESTED_BLOCK = 64, 256
 """`quantize_4bit` and its `compress_statistics`, bitsandbytes/functional.py, 0.50.2."""
 
@@ -33,6 +36,7 @@ _KEPT: dict[QuantKind, tuple[str, ...]] = {
     "gptq": (*_OUTER, *_SMALL),
     "bnb": (*_OUTER, "ffn_gate_inp"),
     "mlx": (),
+    "onnx": (),
 }
 """Matrices that stay at 16 bits, in ggml's names: embedding and output, routers, the two narrow projections of a DeltaNet.
 
@@ -57,6 +61,8 @@ def packed_bytes(tensor: Tensor, quant: Quant) -> int:
         return tensor.params * quant.bits // 8
     stem = tensor.name.removesuffix(".weight").rpartition(".")[2]
     is_matrix = len(tensor.shape) > 1 or stem == "ffn_gate_inp_shexp"
+    if quant.kind == "onnx":
+        return _onnx(tensor, quant.bits, table=stem == "token_embd", whole=not is_matrix or stem == "ssm_conv1d")
     if not is_matrix or stem in (*_KEPT[quant.kind], "ssm_conv1d") or (quant.kind == "bnb" and len(tensor.shape) == 3):
         return 2 * tensor.params
     columns, rows, experts = (*tensor.shape, 1, 1)[:3]
@@ -125,6 +131,24 @@ def _mlx(columns: int, rows: int, bits: int) -> int:
     if columns % MLX_GROUP:
         return 2 * columns * rows
     return rows * (columns * bits // 8 + 2 * 2 * columns // MLX_GROUP)
+
+
+def _onnx(tensor: Tensor, bits: int, *, table: bool, whole: bool) -> int:
+    """As onnxruntime-genai's model builder writes it for a CPU: 32 weights of a row share an f32 scale, the rest is f32.
+
+    The embedding table stays f32. Tied to the output, it is one with it at 4 bits, and a second copy of it at 8 (there is no
+    operator that looks up rows of 8 bits). Checked against what the builder wrote for dense models (tests/test_quants.py);
+    mixtures and hybrids are counted by the same rule, unchecked. Left out: the tables of sines and cosines.
+    """
+    columns, rows, experts = (*tensor.shape, 1, 1)[:3]
+    packed = experts * rows * _groups(columns, ONNX_BLOCK) * (ONNX_BLOCK * bits // 8 + 4)
+    if whole:
+        return 4 * tensor.params
+    if not table:
+        return packed
+    if not tensor.read_share:
+        return 4 * tensor.params
+    return packed if bits == 4 else 4 * tensor.params + packed
 
 
 _PACKERS: dict[QuantKind, Callable[[int, int, int], int]] = {
