@@ -75,6 +75,8 @@ class TokenPlan:
     stop_thinking_ids: tuple[int, ...]
     step_timeout_s: float
     cpu_threads: int | None
+    first_tokens: int = 0  # the first forward pass takes so many at least: what is shown goes in with it, whole
+    media: tuple[Any, ...] = ()  # `media_input.Medium`s whose runs stand in the prompt; such a plan is run alone
 
 
 @dataclass
@@ -115,9 +117,10 @@ class TokenLoop:
 
     def run(self) -> Iterator[str]:
         """The text as it comes, control tags of thinking included."""
-        logits = None
-        for start in range(0, len(self.plan.prompt_ids), PREFILL_CHUNK_TOKENS):
-            logits = self._forward(self.plan.prompt_ids[start : start + PREFILL_CHUNK_TOKENS])
+        logits, start = None, 0
+        while start < len(self.plan.prompt_ids):
+            ids = self.plan.prompt_ids[start : start + max(PREFILL_CHUNK_TOKENS, self.plan.first_tokens - start)]
+            logits, start = self._forward(ids), start + len(ids)
             yield ""  # a place to leave
         while self._room():
             token = self._pick(logits)

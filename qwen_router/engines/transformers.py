@@ -2,7 +2,8 @@
 
 Loads one model at a time from local files, renders its own chat template (`local_prompt.py`: user text never becomes a
 control token), generates token by token (`token_loop.py`: the thinking budget holds exactly) and hands the text to the
-assembler. Reads text only, one sequence at a time. Needs the extra `transformers`.
+assembler. Pictures, videos and sounds of a checkpoint that takes them are `media_input.py`'s. One sequence at a time.
+Needs the extra `transformers`.
 
     python -c "from qwen_router.engines.transformers import TransformersEngine; print(TransformersEngine().installed())"
 """
@@ -10,7 +11,7 @@ assembler. Reads text only, one sequence at a time. Needs the extra `transformer
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -23,6 +24,7 @@ from qwen_router.engines.assemble import ReplyAssembler, astream_in_thread
 from qwen_router.engines.base import Call, Event, Usage
 from qwen_router.engines.checkpoint_folder import Checkpoint
 from qwen_router.engines.local_prompt import PromptEncoder, chat_messages, effective_sampling, not_here, settled, tool_specs
+from qwen_router.engines.media_input import MediaReader, Medium, kinds_of, processor_template
 from qwen_router.engines.residence import Residence, threads_for, usable_cores
 from qwen_router.engines.thinking import CLOSE, OPEN
 from qwen_router.engines.token_loop import TokenLoop, TokenPlan
@@ -43,6 +45,7 @@ class _Loaded:
     model: Any
     tokenizer: Any
     prompts: PromptEncoder
+    media: MediaReader
     end_ids: frozenset[int]
     context_tokens: int
     template: str
@@ -83,7 +86,8 @@ class TransformersEngine:
         assembler = ReplyAssembler(call)
         with self._borrowed(folder, call) as (loaded, load_s), _wrapped(folder):
             plan = self._plan(call, loaded)
-            loop = TokenLoop(loaded.model, plan, _decoder(loaded.tokenizer))
+            model = loaded.media.view(loaded.model, plan.prompt_ids, plan.media) if plan.media else loaded.model
+            loop = TokenLoop(model, plan, _decoder(loaded.tokenizer))
             if plan.starts_inside:
                 yield from assembler.feed(content=OPEN)
             for text in loop.run():
@@ -106,7 +110,7 @@ class TransformersEngine:
         """The prompt that `stream` would use, as text and as ids. Loads the model if need be."""
         call, folder = settled(call), self._folder(call.model)
         with self._borrowed(folder, call) as (loaded, _), _wrapped(folder):
-            text, ids = self._prompt(call, loaded)
+            text, ids = self._prompt(call, loaded, loaded.media.opened(call))
             return text, tuple(ids)
 
     def _borrowed(self, folder: Path, call: Call) -> AbstractContextManager[tuple[_Loaded, float]]:
@@ -130,15 +134,18 @@ class TransformersEngine:
             memory_mib=checkpoint.weights_mib,
         )
 
-    def _prompt(self, call: Call, loaded: _Loaded) -> tuple[str, list[int]]:
+    def _prompt(self, call: Call, loaded: _Loaded, media: Sequence[Medium]) -> tuple[str, list[int]]:
         options: dict[str, Any] = {"enable_thinking": call.thinking.enabled}
         if "preserve_thinking" in loaded.template and call.tools:
             options["preserve_thinking"] = True  # without it Qwen3.6+ forgets its plan in a tool loop
         tools = [] if call.tool_choice == "none" else tool_specs(call)
-        return loaded.prompts.prompt(chat_messages(call, arguments_as_text=False, engine=self.name), tools, options)
+        messages = chat_messages(call, arguments_as_text=False, engine=self.name, media=loaded.media.kinds)
+        text, ids = loaded.prompts.prompt(messages, tools, options)
+        return text, loaded.media.expanded(ids, media)
 
     def _plan(self, call: Call, loaded: _Loaded) -> TokenPlan:
-        text, ids = self._prompt(call, loaded)
+        media = loaded.media.opened(call)
+        text, ids = self._prompt(call, loaded, media)
         context_tokens = min(call.context_tokens, loaded.context_tokens)
         stop_ids = tuple(loaded.prompts.encode(self._stop_sentence))
         room = context_tokens - len(ids) - 1
@@ -169,6 +176,8 @@ class TransformersEngine:
             stop_thinking_ids=stop_ids,
             step_timeout_s=call.timeout_s,
             cpu_threads=loaded.cpu_threads,
+            first_tokens=loaded.media.reach_tokens(ids),
+            media=tuple(media),
         )
 
     def _load(self, folder: Path) -> _Loaded:
@@ -182,13 +191,14 @@ class TransformersEngine:
         checkpoint.check()
         try:
             import torch
-            from transformers import AutoModelForCausalLM, AutoTokenizer
+            from transformers import AutoModelForCausalLM, AutoModelForMultimodalLM, AutoTokenizer
         except ImportError as error:
             raise MissingExtra.of(error.name or "transformers", extra="transformers") from error
         with _wrapped(folder), _quiet():
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
             device = self._device if self._device != "auto" else _best_device(torch)
-            model: Any = AutoModelForCausalLM.from_pretrained(
+            auto: Any = AutoModelForMultimodalLM if kinds_of(checkpoint.config) else AutoModelForCausalLM
+            model: Any = auto.from_pretrained(
                 folder,
                 dtype=self._dtype if self._dtype == "auto" else getattr(torch, self._dtype),
                 local_files_only=True,
@@ -214,7 +224,7 @@ def _best_device(torch: Any) -> str:
 
 
 def _loaded(model: Any, tokenizer: Any, folder: Path) -> _Loaded:
-    template = tokenizer.chat_template
+    template = processor_template(folder) or tokenizer.chat_template
     if not isinstance(template, str):
         raise EngineRefused(
             f"{str(folder)!r} has no chat template",
@@ -229,7 +239,7 @@ def _loaded(model: Any, tokenizer: Any, folder: Path) -> _Loaded:
         prompts=PromptEncoder(
             render=lambda messages, tools, options: str(
                 tokenizer.apply_chat_template(
-                    messages, tools=tools or None, add_generation_prompt=True, tokenize=False, **options
+                    messages, tools=tools or None, chat_template=template, add_generation_prompt=True, tokenize=False, **options
                 )
             ),
             encode=lambda text: list(tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids),
@@ -238,8 +248,9 @@ def _loaded(model: Any, tokenizer: Any, folder: Path) -> _Loaded:
         ),
         end_ids=frozenset(int(i) for i in end_ids),
         cpu_threads=_cpu_threads(model),
-        context_tokens=int(getattr(model.config, "max_position_embeddings", 0) or 1 << 30),
+        context_tokens=int(getattr(model.config.get_text_config(), "max_position_embeddings", 0) or 1 << 30),
         template=template,
+        media=MediaReader(folder, model.config, lambda text: list(tokenizer.backend_tokenizer.encode(text).ids)),
     )
 
 
