@@ -250,7 +250,7 @@ def _loaded(model: Any, tokenizer: Any, folder: Path) -> _Loaded:
         cpu_threads=_cpu_threads(model),
         context_tokens=int(getattr(model.config.get_text_config(), "max_position_embeddings", 0) or 1 << 30),
         template=template,
-        media=MediaReader(folder, model.config, lambda text: list(tokenizer.backend_tokenizer.encode(text).ids)),
+        media=MediaReader(folder, model.config, lambda text: list(tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids)),
     )
 
 
