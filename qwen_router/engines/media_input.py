@@ -28,7 +28,14 @@ from qwen_router.engines.base import Call
 from qwen_router.engines.local_prompt import check_attachments
 from qwen_router.engines.media_decode import Clip, decoded, open_image, open_sound, open_video, refused
 from qwen_router.errors import MissingExtra
-from qwen_router.hardware.media import FRAME_FACTOR, MAX_RATIO, VIDEO_FPS, VIDEO_LEAST_FRAMES, VIDEO_MOST_FRAMES, frame_resized
+from qwen_router.hardware.media import (
+    FRAME_FACTOR,
+    MAX_RATIO,
+    VIDEO_FPS,
+    VIDEO_LEAST_FRAMES,
+    VIDEO_MOST_FRAMES,
+    frame_resized,
+)
 from qwen_router.media import Attachment, AttachmentKind
 
 _SEEING: tuple[AttachmentKind, ...] = ("image", "video")
@@ -154,9 +161,7 @@ class MediaReader:
             from transformers import AutoImageProcessor
         except ImportError as error:
             raise MissingExtra.of("pillow", extra="transformers") from error
-        return AutoImageProcessor.from_pretrained(
-            self.folder, backend="pil", local_files_only=True, trust_remote_code=False
-        )
+        return AutoImageProcessor.from_pretrained(self.folder, backend="pil", local_files_only=True, trust_remote_code=False)
 
     @cached_property
     def _sounds(self) -> Any:
@@ -167,7 +172,9 @@ class MediaReader:
 
     def _needs(self, file: str) -> None:
         if not (self.folder / file).is_file() and not (self.folder / "processor_config.json").is_file():
-            raise refused(f"{self.folder.name!r} has no {file}, which says how pictures and sounds are cut", "download it too")
+            raise refused(
+                f"{self.folder.name!r} has no {file}, which says how pictures and sounds are cut", "download it too"
+            )
 
     def _image(self, attachment: Attachment) -> Medium:
         image, processor = open_image(attachment), self._images
@@ -186,7 +193,11 @@ class MediaReader:
         extractor = self._sounds
         sound = open_sound(attachment, rate_hz=extractor.sampling_rate, most_s=extractor.chunk_length)
         made = extractor(
-            sound, sampling_rate=extractor.sampling_rate, return_attention_mask=True, padding="max_length", return_tensors="pt"
+            sound,
+            sampling_rate=extractor.sampling_rate,
+            return_attention_mask=True,
+            padding="max_length",
+            return_tensors="pt",
         )
         features, mask = made["input_features"], made["attention_mask"]
         tokens = ((int(mask.sum()) - 1) // 2 + 1 - 2) // 2 + 1  # two strides of 2, as Qwen2AudioProcessor counts
@@ -299,4 +310,3 @@ class MediaView:
         beyond = torch.arange(max(start, known), max(end, known), device=self.positions.device)
         beyond = (beyond - known + self.positions.max() + 1).expand(3, 1, -1)
         return torch.cat([self.positions[..., start:end], beyond], dim=-1)
-
