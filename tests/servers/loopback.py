@@ -42,10 +42,14 @@ class Answer:
 
 
 class LoopbackServer:
-    """Listens while it is entered; `asked` lists every request, `left_early` counts clients that went away in mid-answer."""
+    """Listens while it is entered; `asked` lists every request, `left_early` is set when a client goes away in mid-answer.
+
+    `faults` are breaches of the protocol that the answering function found on either side: leaving fails when there are any.
+    """
 
     def __init__(self, answer: Callable[[Asked], Answer]) -> None:
         self.asked: list[Asked] = []
+        self.faults: list[str] = []
         self.left_early = threading.Event()
         outer = self
 
@@ -117,7 +121,8 @@ class LoopbackServer:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(timeout=5)
+        assert kind is not None or not self.faults, self.faults
