@@ -128,6 +128,7 @@ def save(folder: Path, model: Any, preprocessor: dict[str, Any], *, seed: int = 
                 weights.copy_(torch.randn(weights.shape, generator=generator) * weights[0].numel() ** -0.5 * 1.5)
             elif "norm" not in name:
                 weights.copy_(torch.randn(weights.shape, generator=generator) * 0.1)
+        model.lm_head.weight[IDS["<|im_end|>"]] = 0  # so that an answer is long enough to be compared
     model.generation_config.eos_token_id = IDS["<|im_end|>"]
     model.generation_config.pad_token_id = IDS["<|endoftext|>"]
     model.save_pretrained(folder)

@@ -172,7 +172,7 @@ def _pcm(data: bytes, most_s: float) -> tuple[NDArray[np.float32], int]:
         wide[:, 1:] = np.frombuffer(raw, np.uint8).reshape(-1, 3)
         raw, width = wide.tobytes(), 4
     samples = np.frombuffer(raw, _WIDTHS[width]).astype(np.float32)
-    samples = (samples - 128) / 128 if width == 1 else samples / 2.0 ** (8 * width - 1)
+    samples = (samples - np.float32(128)) / np.float32(128) if width == 1 else samples / np.float32(2.0 ** (8 * width - 1))
     return samples.reshape(-1, channels).mean(axis=1), rate_hz
 
 

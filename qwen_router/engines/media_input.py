@@ -50,7 +50,8 @@ _KINDS: dict[str, tuple[AttachmentKind, ...]] = {
 }
 """What each architecture takes besides text, by `model_type` of its config.json."""
 _VIDEO_IN_ONE_RUN = ("qwen2_vl", "qwen2_5_vl")
-"""Later ones put a time and a pair of vision tokens around every two frames."""
+"""Later ones put a time and a pair of vision tokens around every two frames, within the pair of the template: as
+transformers does since 5.10. Before, and when Qwen3-VL came out, the outer pair was left out."""
 
 
 def kinds_of(config: Mapping[str, Any]) -> tuple[AttachmentKind, ...]:
@@ -74,7 +75,6 @@ class Medium:
 
     kind: AttachmentKind
     ids: tuple[int, ...]
-    wrapped: bool  # its ids bring their own start and end tokens, which replace those of the template
     tensors: Callable[[], dict[str, Any]]
 
 
@@ -109,21 +109,8 @@ class MediaReader:
                 f"{[m.kind for m in media]}",
                 "use the template that the model was published with",
             )
-        waiting, out, skip = iter(media), list[int](), False
-        for token in ids:
-            if skip and token == self.config.vision_end_token_id:
-                skip = False
-                continue
-            skip = False
-            if token not in kind_of:
-                out.append(token)
-                continue
-            medium = next(waiting)
-            if medium.wrapped and out and out[-1] == self.config.vision_start_token_id:
-                out.pop()
-                skip = True
-            out += medium.ids
-        return out
+        waiting = iter(media)
+        return [i for token in ids for i in (next(waiting).ids if token in kind_of else (token,))]
 
     def view(self, model: Any, ids: Sequence[int], media: Sequence[Medium]) -> MediaView:
         """The model as one call sees it, with what it is to be shown. Decodes everything."""
@@ -161,14 +148,16 @@ class MediaReader:
             from transformers import AutoImageProcessor
         except ImportError as error:
             raise MissingExtra.of("pillow", extra="transformers") from error
-        return AutoImageProcessor.from_pretrained(self.folder, backend="pil", local_files_only=True, trust_remote_code=False)
+        auto: Any = AutoImageProcessor  # it carries no types
+        return auto.from_pretrained(self.folder, backend="pil", local_files_only=True, trust_remote_code=False)
 
     @cached_property
     def _sounds(self) -> Any:
         self._needs("preprocessor_config.json")
         from transformers import AutoFeatureExtractor
 
-        return AutoFeatureExtractor.from_pretrained(self.folder, local_files_only=True, trust_remote_code=False)
+        auto: Any = AutoFeatureExtractor  # it carries no types
+        return auto.from_pretrained(self.folder, local_files_only=True, trust_remote_code=False)
 
     def _needs(self, file: str) -> None:
         if not (self.folder / file).is_file() and not (self.folder / "processor_config.json").is_file():
@@ -187,7 +176,7 @@ class MediaReader:
             return dict(processor(images=[decoded(image)], input_data_format="channels_last", return_tensors="pt"))
 
         run = (self._token("image"),) * (patches // processor.merge_size**2)
-        return Medium("image", run, wrapped=False, tensors=tensors)
+        return Medium("image", run, tensors=tensors)
 
     def _audio(self, attachment: Attachment) -> Medium:
         extractor = self._sounds
@@ -202,9 +191,7 @@ class MediaReader:
         features, mask = made["input_features"], made["attention_mask"]
         tokens = ((int(mask.sum()) - 1) // 2 + 1 - 2) // 2 + 1  # two strides of 2, as Qwen2AudioProcessor counts
         run = (self._token("audio"),) * tokens
-        return Medium(
-            "audio", run, wrapped=False, tensors=lambda: {"input_features": features, "feature_attention_mask": mask}
-        )
+        return Medium("audio", run, tensors=lambda: {"input_features": features, "feature_attention_mask": mask})
 
     def _video(self, attachment: Attachment) -> Medium:
         clip, processor = open_video(attachment), self._images
@@ -230,7 +217,7 @@ class MediaReader:
                 made["second_per_grid_ts"] = torch.tensor([seconds])
             return made
 
-        return Medium("video", ids, wrapped=not one_run, tensors=tensors)
+        return Medium("video", ids, tensors=tensors)
 
 
 def _check_ratio(width: int, height: int, kind: str) -> None:
@@ -264,7 +251,7 @@ def _video_tensors(clip: Clip, which: Sequence[int], size: tuple[int, int], proc
         if len(pair) < step:
             continue
         made = processor(images=pair, do_resize=False, input_data_format="channels_last", return_tensors="np")
-        grid = tuple(int(n) for n in made["image_grid_thw"][0][1:])
+        grid = int(made["image_grid_thw"][0][1]), int(made["image_grid_thw"][0][2])
         moments = made["pixel_values"].reshape(step, grid[0] * grid[1], 3, step, -1)
         pieces.append(np.stack([moments[n, :, :, n] for n in range(step)], axis=2).reshape(grid[0] * grid[1], -1))
         pair = []
