@@ -30,7 +30,7 @@ from qwen_router.engines.media_decode import open_image, open_sound, open_video,
 from qwen_router.engines.media_input import MediaReader, chosen_frames
 from qwen_router.engines.torch_steps import TorchSteps
 from qwen_router.engines.transformers import TransformersEngine
-from qwen_router.errors import EngineRefused, MissingExtra, RouterError
+from qwen_router.errors import EngineRefused, EngineTimeout, MissingExtra, RouterError
 from qwen_router.hardware.media import AROUND_MEDIA_TOKENS, audio_tokens, image_tokens, video_tokens
 from qwen_router.media import Attachment
 from qwen_router.request import Message
@@ -404,8 +404,8 @@ def url(kind: Any) -> Attachment:
         pytest.param("qwen2_audio", attached(wav()[:20], "audio"), "header", id="half-a-header"),
         pytest.param("qwen2_audio", sound(0.05), "0.050 s", id="too-short"),
         pytest.param("qwen2_audio", sound(30.5), "longer than 30 s", id="too-long"),
-        pytest.param("qwen25_vl", sound(), "reads text and image and video; the user message holds audio", id="deaf"),
-        pytest.param("qwen2_audio", picture(), "reads text and audio; the user message holds image", id="blind"),
+        pytest.param("qwen25_vl", sound(), "reads text, image, video; the user message holds audio", id="deaf"),
+        pytest.param("qwen2_audio", picture(), "reads text, audio; the user message holds image", id="blind"),
         pytest.param("qwen25_vl", attached(b"%PDF-1.7", "file"), "holds file", id="a-document"),
         pytest.param("qwen3-nano", picture(), "reads text only; the user message holds image", id="text-only"),
     ],
@@ -431,6 +431,13 @@ def test_a_video_with_too_many_frames_is_refused(monkeypatch):
     monkeypatch.setattr(media_decode, "MAX_VIDEO_FRAMES", 5)
     with pytest.raises(EngineRefused, match="8 frames, more than 5"):
         open_video(film(8))
+
+
+def test_a_video_that_takes_longer_to_read_than_the_timeout_is_given_up():
+    with pytest.raises(EngineTimeout, match="not read within 0 s"):
+        open_video(film(8), timeout_s=0)
+    with pytest.raises(EngineTimeout, match="not read within"):
+        open_video(attached(mp4(), "video"), timeout_s=0).frames([0, 1], (32, 32)).__next__()
 
 
 def test_a_picture_too_large_for_the_context_is_refused_with_both_numbers_before_it_is_decoded(engine, monkeypatch):
@@ -541,7 +548,7 @@ def mp4(frames: int = 20, per_s: int = 10, *, codec: str = "mpeg4", container: s
         stream = file.add_stream(codec, rate=per_s)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         for n in range(frames):
-            shade = np.full((48, 64, 3), n * 10, np.uint8)
+            shade = np.full((48, 64, 3), n * 10 % 256, np.uint8)
             file.mux(stream.encode(av.VideoFrame.from_ndarray(shade, format="rgb24")))
         file.mux(stream.encode(None))
     return out.getvalue()

@@ -47,7 +47,7 @@ def check_attachments(call: Call, *, engine: str, media: Collection[str]) -> Non
     """Raises `EngineRefused` for an attachment whose kind is not in `media`."""
     for message in call.messages:
         for kind in (a.kind for a in message.attachments if a.kind not in media):
-            reads = " and ".join(("text", *media)) if media else "text only"
+            reads = ", ".join(("text", *media)) if media else "text only"
             raise EngineRefused(
                 f"{call.model!r} in the {engine} engine reads {reads}; the {message.role} message holds {kind}",
                 fix="pick a model that takes it, or an Ollama or OpenAI-compatible server that serves one",

@@ -14,6 +14,8 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+import math
+import time
 import wave
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qwen_router.errors import EngineRefused, MissingExtra, RouterError
+from qwen_router.errors import EngineRefused, EngineTimeout, MissingExtra, RouterError
 from qwen_router.media import Attachment
 
 if TYPE_CHECKING:
@@ -217,36 +219,54 @@ class Clip:
     frames: Callable[[Sequence[int], tuple[int, int]], Iterator[Image]]
 
 
-def open_video(attachment: Attachment) -> Clip:
-    """Raises `EngineRefused` for what is no video, `MissingExtra` for a video file where PyAV is not installed."""
+def open_video(attachment: Attachment, *, timeout_s: float = math.inf) -> Clip:
+    """Raises `EngineRefused` for what is no video, `MissingExtra` for a video file where PyAV is not installed, and
+    `EngineTimeout`, here or while frames are read, when `timeout_s` have passed since this call."""
+    in_time = _watch(timeout_s)
     data = payload(attachment)
     container = next((name for at, magic, name in _CONTAINERS if data[at : at + len(magic)] == magic), None)
-    clip = _moving_image(data) if container is None else _video_file(data, container)
+    clip = _moving_image(data, in_time) if container is None else _video_file(data, container, in_time)
     _check_pixels(clip.width_px, clip.height_px, "video")
     if clip.total_frames > MAX_VIDEO_FRAMES:
         raise refused(f"the video has {clip.total_frames:,} frames, more than {MAX_VIDEO_FRAMES:,}", "cut it shorter")
     return clip
 
 
-def _moving_image(data: bytes) -> Clip:
+def _watch(timeout_s: float) -> Callable[[], None]:
+    deadline_s = time.monotonic() + timeout_s
+
+    def in_time() -> None:
+        if time.monotonic() > deadline_s:
+            raise EngineTimeout(
+                f"the video was not read within {timeout_s:g} s",
+                fix="send a shorter or smaller video, or allow a longer timeout",
+                engine="transformers",
+            )
+
+    return in_time
+
+
+def _moving_image(data: bytes, in_time: Callable[[], None]) -> Clip:
     image = _opened(data, "video", MOVING_FORMATS)
     total = int(getattr(image, "n_frames", 1))
     length_ms = 0.0
     with _readable("video", MOVING_FORMATS):
         for number in range(min(total, MAX_VIDEO_FRAMES)):
+            in_time()
             image.seek(number)
             length_ms += float(image.info.get("duration", 0)) or 100.0  # as browsers play a frame without a duration
 
     def frames(which: Sequence[int], size: tuple[int, int]) -> Iterator[Image]:
         for number in which:
             with _readable("video", MOVING_FORMATS):
+                in_time()
                 image.seek(number)
                 yield _scaled(image.convert("RGB"), size)
 
     return Clip(*image.size, total, 1000 * total / length_ms, frames)
 
 
-def _video_file(data: bytes, container: str) -> Clip:
+def _video_file(data: bytes, container: str, in_time: Callable[[], None]) -> Clip:
     av = _av("a video file")
     formats = ("MP4", "MOV", "WebM", "MKV", "AVI", "GIF")
     with _readable("video", formats), av.open(io.BytesIO(data), format=container) as opened:
@@ -261,6 +281,7 @@ def _video_file(data: bytes, container: str) -> Clip:
         with _readable("video", formats), av.open(io.BytesIO(data), format=container) as again:
             last = None
             for number, frame in enumerate(again.decode(video=0)):
+                in_time()
                 last = frame
                 while wanted and wanted[0] == number:
                     yield _scaled(frame.to_image(), size)

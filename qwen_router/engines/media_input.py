@@ -96,7 +96,7 @@ class MediaReader:
         Raises `EngineRefused` for one that cannot be read or that the model does not take.
         """
         check_attachments(call, engine="transformers", media=self.kinds)
-        open_one = {"image": self._image, "video": self._video, "audio": self._audio}
+        open_one = {"image": self._image, "video": lambda a: self._video(a, call.timeout_s), "audio": self._audio}
         return [open_one[str(a.kind)](a) for message in call.messages for a in message.attachments]
 
     def expanded(self, ids: Sequence[int], media: Sequence[Medium]) -> list[int]:
@@ -193,8 +193,8 @@ class MediaReader:
         run = (self._token("audio"),) * tokens
         return Medium("audio", run, tensors=lambda: {"input_features": features, "feature_attention_mask": mask})
 
-    def _video(self, attachment: Attachment) -> Medium:
-        clip, processor = open_video(attachment), self._images
+    def _video(self, attachment: Attachment, timeout_s: float) -> Medium:
+        clip, processor = open_video(attachment, timeout_s=timeout_s), self._images
         _check_ratio(clip.width_px, clip.height_px, "video")
         which = chosen_frames(clip.total_frames, clip.frames_per_s)
         side = processor.patch_size * processor.merge_size
