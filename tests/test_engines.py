@@ -26,6 +26,7 @@ from qwen_router.engines.fake import FakeEngine
 from qwen_router.engines.llamacpp import LlamaCppEngine
 from qwen_router.engines.ollama import OllamaEngine
 from qwen_router.engines.openai import OpenAIEngine
+from qwen_router.engines.thinking import STOP_SENTENCE
 from qwen_router.engines.transformers import TransformersEngine
 from qwen_router.engines.wire import Lines, Peer
 from qwen_router.errors import (
@@ -38,6 +39,7 @@ from qwen_router.errors import (
 )
 from qwen_router.media import Attachment
 from qwen_router.request import Message, ToolCall, ToolSpec
+from tests.servers.engine_servers import llama_cpp_server
 from tests.servers.loopback import Answer, LoopbackServer
 from tests.servers.ollama_server import OllamaServer, Stored
 from tests.servers.openai_server import openai_server
@@ -218,27 +220,9 @@ class TestContract:
         engine.close()
 
 
-@contextmanager
-def _llama_cpp_server() -> Iterator[str]:
-    """A real llama.cpp server on the demonstration model; yields its address."""
-    import xllamacpp
-
-    from qwen_router.demo import demo_gguf
-
-    params = xllamacpp.CommonParams()
-    params.model.path = str(demo_gguf())
-    params.n_ctx, params.n_parallel, params.port = 1024, 1, 0
-    params.fit_params = params.warmup = params.ui = False
-    params.use_jinja, params.offline, params.verbosity, params.cache_ram_mib = True, True, -1, 0
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1  # two wait for each other on a busy machine
-    server = xllamacpp.Server(params)
-    yield server.listening_address
-    del server
-
-
 @pytest.mark.loopback
 async def test_a_real_llama_cpp_server_answers_with_and_without_thinking() -> None:
-    with _llama_cpp_server() as address:
+    with llama_cpp_server() as address:
         engine = openai_at(address)
         (build,) = engine.installed()
         assert (build.model_id, build.quant, build.context_tokens) == ("qwen-router/qwen3-nano", "q8_0", 1024)
@@ -431,7 +415,10 @@ class TestOpenAI:
             list(engine.stream(call_of(model)))
             body = server.bodies[-1]
         assert ("top_k" in body, "min_p" in body) == (takes_top_k, takes_top_k)
-        assert {key: body[key] for key in body if "budget" in key} == ({budget: 64} if budget else {})
+        assert {key: body[key] for key in body if "budget" in key and "message" not in key} == (
+            {budget: 64} if budget else {}
+        )
+        assert body.get("reasoning_budget_message") == (STOP_SENTENCE if owner == "llamacpp" else None)
 
     @pytest.mark.parametrize("field", ["chat_template_kwargs", "stream_options"])
     async def test_a_server_that_refuses_an_optional_field_gets_one_try_without(self, field: str) -> None:
@@ -623,7 +610,7 @@ class TestFailures:
     )  # fmt: skip
     async def test_every_status_has_its_error(self, protocol: str, status: int, expected: type[EngineError]) -> None:
         def answer(_: Any) -> Answer:
-            return replace(Answer.of_json({"error": "no"}, status=status), headers={"location": "http://127.0.0.1:1/"})
+            return replace(Answer.of_json({"error": "no"}, status=status), headers={"location": "/redirected"})
 
         with LoopbackServer(answer) as server:
             engine = engine_at(protocol, server.url)
@@ -633,7 +620,7 @@ class TestFailures:
                 await acollect(engine, call_of())
             with pytest.raises(expected):
                 engine.installed()
-            assert all(asked.path != "/" for asked in server.asked)
+            assert all(asked.path != "/redirected" for asked in server.asked)
 
     async def test_nobody_listens(self, protocol: str) -> None:
         engine = engine_at(protocol, "http://127.0.0.1:9")

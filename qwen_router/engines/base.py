@@ -31,10 +31,17 @@ ViolationKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class ThinkingPlan:
-    """Whether to think, and for how many tokens (None: no limit of its own). Off is sent explicitly, never left out."""
+    """Whether to think, and for how many tokens (None: no limit of its own). Off is sent explicitly, never left out.
+
+    A budget of 0 is off: engines take it for no budget.
+    """
 
     enabled: bool
     budget_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.budget_tokens == 0:
+            object.__setattr__(self, "enabled", False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ def holds_format_back(call: Call) -> bool:
 
 def thinks(call: Call) -> bool:
     """What `think` is: false for a model without a switch to nothing, because true would be refused."""
-    return call.thinking.enabled and call.behaviour in ("toggle", "always") and call.thinking.budget_tokens != 0
+    return call.thinking.enabled and call.behaviour in ("toggle", "always")
 
 
 def _text(value: Any) -> str | None:

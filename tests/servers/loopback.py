@@ -41,6 +41,20 @@ class Answer:
         return cls(status=status, body=(json.dumps(value).encode(),))
 
 
+def _write(out: Any, body: Iterable[Any], *, whole: bool) -> bool:
+    """In chunks, or as it is where its length was announced; False when the connection is to be cut."""
+    for piece in body:
+        if piece is RESET:
+            return False
+        if isinstance(piece, int | float):
+            time.sleep(piece)
+            continue
+        out.write(piece if whole or not piece else b"%x\r\n%s\r\n" % (len(piece), piece))
+        out.flush()
+    out.write(b"" if whole else b"0\r\n\r\n")
+    return True
+
+
 class LoopbackServer:
     """Listens while it is entered; `asked` lists every request, `left_early` is set when a client goes away in mid-answer.
 
@@ -72,17 +86,12 @@ class LoopbackServer:
                     self.send_response(reply.status)
                     for name, value in {"content-type": reply.content_type, **reply.headers}.items():
                         self.send_header(name, value)
-                    self.send_header("transfer-encoding", "chunked")
+                    whole = "content-length" in reply.headers
+                    if not whole:
+                        self.send_header("transfer-encoding", "chunked")
                     self.end_headers()
-                    for piece in reply.body:
-                        if piece is RESET:
-                            return self.cut()
-                        if isinstance(piece, int | float):
-                            time.sleep(piece)
-                            continue
-                        self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece) if piece else b"")
-                        self.wfile.flush()
-                    self.wfile.write(b"0\r\n\r\n")
+                    if not _write(self.wfile, reply.body, whole=whole):
+                        self.cut()
                 except (BrokenPipeError, ConnectionResetError):
                     self.close_connection = True
                     outer.left_early.set()

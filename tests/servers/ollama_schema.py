@@ -159,6 +159,8 @@ SCHEMAS: Mapping[str, Mapping[str, Any]] = {
             "modified_at": _TIME,
         },
     ),
+    "PullRequest": _struct({"model": _TEXT}, {"stream": _BOOL, "insecure": _BOOL}),
+    "ProgressResponse": _struct({"status": _TEXT}, {"digest": _TEXT, "total": _INT, "completed": _INT}),
     # errors: server/routes.go writes gin.H{"error": ...}, streamResponse adds the status
     "Error": _struct({"error": _TEXT}, {"status": _INT}),
 }
