@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -34,22 +34,33 @@ def not_here(model: str, known: Iterable[str], *, kind: str, engine: str) -> Eng
     return EngineRefused(unknown.problem, fix=unknown.fix, engine=engine, endpoint="in process")
 
 
-def chat_messages(call: Call, *, arguments_as_text: bool, engine: str) -> list[dict[str, Any]]:
+def chat_messages(call: Call, *, arguments_as_text: bool, engine: str, media: Collection[str] = ()) -> list[dict[str, Any]]:
     """The messages of a call as chat templates read them (or as OpenAI's protocol does: arguments as text).
 
-    Raises `EngineRefused` for attachments: the local engines read text.
+    Attachments come before the text of their message. Raises what `check_attachments` raises.
     """
-    return [_message(m, arguments_as_text=arguments_as_text, engine=engine) for m in call.messages]
+    check_attachments(call, engine=engine, media=media)
+    return [_message(m, arguments_as_text=arguments_as_text) for m in call.messages]
 
 
-def _message(message: Message, *, arguments_as_text: bool, engine: str) -> dict[str, Any]:
-    if message.attachments:
-        raise EngineRefused(
-            f"the {engine} engine reads text only; the {message.role} message has {len(message.attachments)} attachments",
-            fix="serve a vision model through Ollama or an OpenAI-compatible server",
-            engine=engine,
-        )
+def check_attachments(call: Call, *, engine: str, media: Collection[str]) -> None:
+    """Raises `EngineRefused` for an attachment whose kind is not in `media`."""
+    for message in call.messages:
+        for kind in (a.kind for a in message.attachments if a.kind not in media):
+            reads = ", ".join(("text", *media)) if media else "text only"
+            raise EngineRefused(
+                f"{call.model!r} in the {engine} engine reads {reads}; the {message.role} message holds {kind}",
+                fix="pick a model that takes it, or an Ollama or OpenAI-compatible server that serves one",
+                engine=engine,
+                endpoint="in process",
+            )
+
+
+def _message(message: Message, *, arguments_as_text: bool) -> dict[str, Any]:
     out: dict[str, Any] = {"role": message.role, "content": message.text}
+    if message.attachments:
+        text = [{"type": "text", "text": message.text}] if message.text else []
+        out["content"] = [*({"type": a.kind} for a in message.attachments), *text]
     if message.reasoning is not None:
         out["reasoning_content"] = message.reasoning
     if message.tool_calls:

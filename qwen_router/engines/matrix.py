@@ -109,5 +109,5 @@ def advice(model: Model, tried: list[Tried]) -> str | None:
     if not commands:
         return None
     if model.thinking.behaviour in ("never", "none"):
-        return f"{model.name} does not think: start its server without a reasoning parser"
+        return f"{model.id} does not think: start its server without a reasoning parser"
     return "start the server as this checkpoint needs it: " + "; or ".join(commands.values())

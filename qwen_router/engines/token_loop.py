@@ -74,6 +74,7 @@ class TokenPlan:
     think_close_id: int | None
     stop_thinking_ids: tuple[int, ...]
     step_timeout_s: float
+    least_chunk_tokens: int = 0  # so many of the prompt are read at once, where more than usual must go in together
 
 
 @dataclass
@@ -108,9 +109,9 @@ class TokenLoop:
 
     def run(self) -> Iterator[str]:
         """The text as it comes, control tags of thinking included."""
-        prompt = self.plan.prompt_ids
-        for start in range(0, len(prompt), PREFILL_CHUNK_TOKENS):
-            scores = self._forward(prompt[start : start + PREFILL_CHUNK_TOKENS])
+        prompt, chunk = self.plan.prompt_ids, max(PREFILL_CHUNK_TOKENS, self.plan.least_chunk_tokens)
+        for start in range(0, len(prompt), chunk):
+            scores = self._forward(prompt[start : start + chunk])
             yield ""  # a place to leave
         while self._room():
             token = self._pick(scores)

@@ -2,16 +2,17 @@
 
 Loads one model at a time from local files, renders its own chat template (`local_prompt.py`: user text never becomes a
 control token), generates token by token (`token_loop.py`: the thinking budget holds exactly) and hands the text to the
-assembler. Reads text only, one sequence at a time. Needs the extra `transformers`.
+assembler. Pictures, videos and sounds of a checkpoint that takes them are `media_input.py`'s. One sequence at a time.
+Needs the extra `transformers`.
 
     python -c "from qwen_router.engines.transformers import TransformersEngine; print(TransformersEngine().installed())"
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from qwen_router.engines.local_prompt import (
     template_options,
     tool_specs,
 )
+from qwen_router.engines.media_input import MediaReader, Medium, kinds_of, processor_template
 from qwen_router.engines.residence import Residence, threads_for, usable_cores
 from qwen_router.engines.thinking import OPEN
 from qwen_router.engines.token_loop import TokenLoop, TokenPlan
@@ -47,6 +49,7 @@ class _Loaded:
     model: Any
     tokenizer: Any
     prompts: PromptEncoder
+    media: MediaReader
     end_ids: frozenset[int]
     context_tokens: int
     template: str
@@ -86,8 +89,10 @@ class TransformersEngine:
         call, folder = settled(call), self._folder(call.model)
         assembler = ReplyAssembler(call)
         with self._borrowed(folder, call) as (loaded, load_s), _wrapped(folder):
-            plan = self._plan(call, loaded)
-            steps = TorchSteps(loaded.model, cpu_threads=loaded.cpu_threads)
+            media = loaded.media.opened(call)
+            plan = self._plan(call, loaded, media)
+            model = loaded.media.view(loaded.model, plan.prompt_ids, media) if media else loaded.model
+            steps = TorchSteps(model, cpu_threads=loaded.cpu_threads)
             loop = TokenLoop(steps, plan, decoder(loaded.tokenizer.backend_tokenizer))
             if plan.starts_inside:
                 yield from assembler.feed(content=OPEN)
@@ -111,7 +116,7 @@ class TransformersEngine:
         """The prompt that `stream` would use, as text and as ids. Loads the model if need be."""
         call, folder = settled(call), self._folder(call.model)
         with self._borrowed(folder, call) as (loaded, _), _wrapped(folder):
-            text, ids = self._prompt(call, loaded)
+            text, ids = self._prompt(call, loaded, loaded.media.opened(call))
             return text, tuple(ids)
 
     def _borrowed(self, folder: Path, call: Call) -> AbstractContextManager[tuple[_Loaded, float]]:
@@ -135,15 +140,16 @@ class TransformersEngine:
             memory_mib=checkpoint.weights_mib,
         )
 
-    def _prompt(self, call: Call, loaded: _Loaded) -> tuple[str, list[int]]:
+    def _prompt(self, call: Call, loaded: _Loaded, media: Sequence[Medium]) -> tuple[str, list[int]]:
         tools = [] if call.tool_choice == "none" else tool_specs(call)
-        messages = chat_messages(call, arguments_as_text=False, engine=self.name)
-        return loaded.prompts.prompt(messages, tools, template_options(call, loaded.template))
+        messages = chat_messages(call, arguments_as_text=False, engine=self.name, media=loaded.media.kinds)
+        text, ids = loaded.prompts.prompt(messages, tools, template_options(call, loaded.template))
+        return text, loaded.media.expanded(ids, media)
 
-    def _plan(self, call: Call, loaded: _Loaded) -> TokenPlan:
-        text, ids = self._prompt(call, loaded)
+    def _plan(self, call: Call, loaded: _Loaded, media: Sequence[Medium]) -> TokenPlan:
+        text, ids = self._prompt(call, loaded, media)
         limits = Limits(self.name, loaded.prompts, loaded.end_ids, loaded.context_tokens, self._stop_sentence)
-        return token_plan(call, text, ids, limits)
+        return replace(token_plan(call, text, ids, limits), least_chunk_tokens=loaded.media.reach_tokens(ids))
 
     def _load(self, folder: Path) -> _Loaded:
         checkpoint = Checkpoint.at(folder)
@@ -156,13 +162,14 @@ class TransformersEngine:
         checkpoint.check()
         try:
             import torch
-            from transformers import AutoModelForCausalLM, AutoTokenizer
+            from transformers import AutoModelForCausalLM, AutoModelForMultimodalLM, AutoTokenizer
         except ImportError as error:
             raise MissingExtra.of(error.name or "transformers", extra="transformers") from error
         with _wrapped(folder), _quiet():
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
             device = self._device if self._device != "auto" else _best_device(torch)
-            model: Any = AutoModelForCausalLM.from_pretrained(
+            auto: Any = AutoModelForMultimodalLM if kinds_of(checkpoint.config) else AutoModelForCausalLM
+            model: Any = auto.from_pretrained(
                 folder,
                 dtype=self._dtype if self._dtype == "auto" else getattr(torch, self._dtype),
                 local_files_only=True,
@@ -179,13 +186,17 @@ def _best_device(torch: Any) -> str:
 
 
 def _loaded(model: Any, tokenizer: Any, folder: Path) -> _Loaded:
-    template = tokenizer.chat_template
+    template = processor_template(folder) or tokenizer.chat_template
     if not isinstance(template, str):
         raise EngineRefused(
             f"{str(folder)!r} has no chat template",
             fix="use an instruct checkpoint; base models do not chat",
             engine="transformers",
         )
+
+    def encode(text: str) -> list[int]:
+        return list(tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids)
+
     ends = model.generation_config.eos_token_id
     end_ids = {*(ends if isinstance(ends, list) else [ends]), tokenizer.eos_token_id} - {None}
     return _Loaded(
@@ -194,17 +205,23 @@ def _loaded(model: Any, tokenizer: Any, folder: Path) -> _Loaded:
         prompts=PromptEncoder(
             render=lambda messages, tools, options: str(
                 tokenizer.apply_chat_template(
-                    messages, tools=tools or None, add_generation_prompt=True, tokenize=False, **options
+                    messages,
+                    tools=tools or None,
+                    chat_template=template,
+                    add_generation_prompt=True,
+                    tokenize=False,
+                    **options,
                 )
             ),
-            encode=lambda text: list(tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids),
+            encode=encode,
             plain_encoder=lambda: plain_encoder(tokenizer.backend_tokenizer),
             control_ids={str(token): int(i) for i, token in tokenizer.added_tokens_decoder.items()},
         ),
         end_ids=frozenset(int(i) for i in end_ids),
         cpu_threads=_cpu_threads(model),
-        context_tokens=int(getattr(model.config, "max_position_embeddings", 0) or 1 << 30),
+        context_tokens=int(getattr(model.config.get_text_config(), "max_position_embeddings", 0) or 1 << 30),
         template=template,
+        media=MediaReader(folder, model.config, encode),
     )
 
 

@@ -51,9 +51,7 @@ def video_tokens(model: Model, width: int, height: int, seconds: float) -> int:
     side = vision.patch_size * vision.spatial_merge
     frames = min(VIDEO_MOST_FRAMES, max(VIDEO_LEAST_FRAMES, seconds * VIDEO_FPS))
     frames = max(FRAME_FACTOR, math.floor(frames / FRAME_FACTOR) * FRAME_FACTOR)
-    least = VIDEO_LEAST_TOKENS * side**2
-    most = max(min(VIDEO_MOST_TOKENS * side**2, VIDEO_TOTAL_TOKENS * side**2 / frames * FRAME_FACTOR), int(least * 1.05))
-    rows, columns = resized(width, height, side, least=least, most=int(most))
+    rows, columns = frame_resized(width, height, side, frames=frames)
     return math.ceil(frames / vision.temporal_patch) * (rows // side) * (columns // side) + AROUND_MEDIA_TOKENS
 
 
@@ -78,6 +76,13 @@ def resized(width: int, height: int, side: int, *, least: int, most: int) -> tup
         scale = math.sqrt(least / (height * width))
         rows, columns = math.ceil(height * scale / side) * side, math.ceil(width * scale / side) * side
     return rows, columns
+
+
+def frame_resized(width: int, height: int, side: int, *, frames: int) -> tuple[int, int]:
+    """(height, width) in pixels of each of so many frames of a video: all together stay below the processor's bound."""
+    least = VIDEO_LEAST_TOKENS * side**2
+    most = max(min(VIDEO_MOST_TOKENS * side**2, VIDEO_TOTAL_TOKENS * side**2 / frames * FRAME_FACTOR), int(least * 1.05))
+    return resized(width, height, side, least=least, most=int(most))
 
 
 def _vision(model: Model) -> Vision:
