@@ -6,11 +6,12 @@ qwen-router doctor
 from __future__ import annotations
 
 from importlib.util import find_spec
+from typing import Annotated
 
 import typer
 
 from qwen_router.cli.common import JsonOption, print_json
-from qwen_router.errors import RouterError
+from qwen_router.errors import InvalidRequest, RouterError
 
 EXTRAS = {
     "llamacpp": "xllamacpp",
@@ -26,8 +27,24 @@ def add_to(app: typer.Typer) -> None:
     app.command("doctor")(doctor)
 
 
-def doctor(as_json: JsonOption = False) -> None:
+def doctor(
+    thinking: Annotated[
+        bool,
+        typer.Option(
+            "--thinking", help="Try thinking, tools and JSON in every combination on one model of each engine that answers."
+        ),
+    ] = False,
+    model: Annotated[str | None, typer.Option("--model", help="With --thinking: this model instead.")] = None,
+    as_json: JsonOption = False,
+) -> None:
     """Check the catalog, the machine, the engines and the extras; each line says what to do when something is missing."""
+    if thinking:
+        from qwen_router.cli.doctor_thinking import check_thinking
+
+        check_thinking(model, as_json=as_json)
+        return
+    if model is not None:
+        raise InvalidRequest("--model chooses what --thinking tries", fix=f"qwen-router doctor --thinking --model {model}")
     checks = [*_own_checks(), *_engine_checks(), *_extra_checks()]
     if as_json:
         print_json([{"check": name, "ok": ok, "found": found} for name, ok, found in checks])

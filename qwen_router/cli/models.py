@@ -94,6 +94,26 @@ def show(
 
 
 @app.command()
+def flags(name: Annotated[str, typer.Argument(help="A model, by any of its names.")], as_json: JsonOption = False) -> None:
+    """Show how vLLM, SGLang and llama.cpp's server are started for one exact model: its reasoning and tool parsers."""
+    from qwen_router.catalog import Catalog
+    from qwen_router.engines.server_flags import NOT_VERIFIED, server_commands
+
+    model = Catalog.load().get(name)
+    commands = server_commands(model)
+    if as_json:
+        print_json(commands)
+        return
+    if not commands:
+        typer.echo(f"{model.id} is not served as a chat model on a machine of one's own")
+        return
+    for command in commands.values():
+        typer.echo(command)
+    if model.family in NOT_VERIFIED and model.thinking.behaviour == "always":
+        typer.echo("the reasoning parser is that of Qwen3-Thinking-2507; no source names it for this family", err=True)
+
+
+@app.command()
 def compare(
     names: Annotated[list[str] | None, typer.Argument(help="Two models or more.", show_default=False)] = None,
     families: Annotated[bool, typer.Option("--families", help="Compare all families instead.")] = False,
