@@ -1,26 +1,30 @@
-"""Generates token by token with a loaded transformers model: sampling, the thinking budget, stop strings, exact counts.
+"""Decides token by token what a model says: sampling, the thinking budget, stop strings, exact counts. Knows no model.
 
-A loop of our own instead of `generate()`: the budget is held to the token (at the limit the stop sentence and `</think>`
-are put into the same cache and the answer goes on), `<think>` cannot be opened when thinking is off, and leaving the
-iterator stops the work at the next token. Prompts are `local_prompt.py`'s, models `transformers.py`'s.
+`TokenLoop.advance` takes the scores of the next token and says which ids the model is to read then, so that one generation
+may run alone (`run`) or as a row of a batch (`batch_loop.py`). The budget is held to the token (at the limit the stop
+sentence and `</think>` are read into the same cache and the answer goes on), and `<think>` cannot be opened when thinking
+is off. Prompts are `local_prompt.py`'s, models the engines'.
 
     python -c "from qwen_router.engines.token_loop import StopStrings; print(StopStrings(('END',)).feed('a E'))"
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from qwen_router.catalog.types import Sampling
 from qwen_router.engines.base import FinishReason
-from qwen_router.errors import EngineTimeout
 
 PREFILL_CHUNK_TOKENS = 512
 """Between two chunks a caller may leave. A choice, not a measured optimum."""
+
+Scores = NDArray[np.float32]
+"""One score for every token of the vocabulary, f32, shape (vocabulary,)."""
 
 
 class StopStrings:
@@ -74,7 +78,6 @@ class TokenPlan:
     think_close_id: int | None
     stop_thinking_ids: tuple[int, ...]
     step_timeout_s: float
-    cpu_threads: int | None
 
 
 @dataclass
@@ -91,52 +94,52 @@ class Tally:
 class TokenLoop:
     """One generation. `decode(id)` gives the next piece of text, or None while a character is incomplete."""
 
-    model: Any
     plan: TokenPlan
     decode: Callable[[int], str | None]
     tally: Tally = field(default_factory=Tally)
 
     def __post_init__(self) -> None:
-        import torch
-        from transformers import DynamicCache
-
-        self._torch = torch
-        self._cache = DynamicCache(config=self.model.config)
-        self._used_tokens = 0
+        self._used_tokens = len(self.plan.prompt_ids)
         self._inside = self.plan.starts_inside
         self._opened = self._inside
         self._stops = StopStrings(self.plan.stop)
-        self._generator = torch.Generator(device=self.model.device)
-        if self.plan.seed is not None:
-            self._generator.manual_seed(self.plan.seed % 2**63)
-        else:
-            self._generator.seed()
-        self._seen: list[int] = []
+        self._random = np.random.default_rng(None if self.plan.seed is None else self.plan.seed % 2**63)
+        self._seen: set[int] = set()
 
-    def run(self) -> Iterator[str]:
-        """The text as it comes, control tags of thinking included."""
-        logits = None
-        for start in range(0, len(self.plan.prompt_ids), PREFILL_CHUNK_TOKENS):
-            logits = self._forward(self.plan.prompt_ids[start : start + PREFILL_CHUNK_TOKENS])
-            yield ""  # a place to leave
-        while self._room():
-            token = self._pick(logits)
-            if self._must_close(token):
-                yield from self._close_thinking()
-                logits = self._forward(self.plan.stop_thinking_ids)
-                continue
-            if token in self.plan.end_ids:
-                break
-            text = self._take(token)
-            if text:
-                yield text
-            if self._stops.hit:
-                break
-            if not self._room():
-                break
-            logits = self._forward((token,))
-        if not self._inside and (rest := self._stops.finish()):
-            yield rest
+    def run(self, step: Callable[[tuple[int, ...]], Scores]) -> Iterator[str]:
+        """The text as it comes, control tags of thinking included, from a model that nothing else uses.
+
+        `step(ids)` reads ids into the cache and gives the scores of the token behind them.
+        """
+        ids = self.plan.prompt_ids
+        while ids:
+            scores = step(ids[:PREFILL_CHUNK_TOKENS])
+            ids, text = ids[PREFILL_CHUNK_TOKENS:], ""
+            if not ids:
+                text, ids = self.advance(scores)
+            yield text  # a place to leave, with or without text
+
+    def advance(self, scores: Scores) -> tuple[str, tuple[int, ...]]:
+        """The text of the next token, and the ids to read before the next call; no ids: the generation is over.
+
+        The first call wants the scores behind the prompt.
+        """
+        if not self._room():
+            return self._rest(), ()
+        token = self._pick(scores)
+        if self._must_close(token):
+            ids, text = self.plan.stop_thinking_ids, self._close_thinking()
+        elif token in self.plan.end_ids:
+            return self._rest(), ()
+        else:
+            ids, text = (token,), self._take(token)
+            if self._stops.hit or not self._room():
+                return text + self._rest(), ()
+        self._used_tokens += len(ids)
+        return text, ids
+
+    def _rest(self) -> str:
+        return "" if self._inside else self._stops.finish()
 
     def _room(self) -> bool:
         """Whether another token may come: the answer's own budget, and the context."""
@@ -156,16 +159,14 @@ class TokenLoop:
             and token != self.plan.think_close_id
         )
 
-    def _close_thinking(self) -> Iterator[str]:
-        for token in self.plan.stop_thinking_ids:
-            if text := self.decode(token):
-                yield text
+    def _close_thinking(self) -> str:
         self.tally.injected_tokens += len(self.plan.stop_thinking_ids)
         self._inside = False
+        return "".join(self.decode(token) or "" for token in self.plan.stop_thinking_ids)
 
     def _take(self, token: int) -> str:
         """Count the token where it belongs and give its text, cut at a stop string of the answer."""
-        self._seen.append(token)
+        self._seen.add(token)
         text = self.decode(token) or ""
         if token == self.plan.think_open_id and not self._opened and not self.tally.answer_tokens:
             self._inside = self._opened = True
@@ -178,53 +179,39 @@ class TokenLoop:
             return self._stops.feed(text)
         return text
 
-    def _forward(self, ids: tuple[int, ...]) -> Any:
-        """Put ids into the cache and give the scores of the next token, in f32."""
-        torch = self._torch
-        started = time.monotonic()
-        with torch.inference_mode(), self._threads():
-            tokens = torch.tensor([ids], device=self.model.device)
-            out = self.model(input_ids=tokens, past_key_values=self._cache, use_cache=True, logits_to_keep=1)
-        self._used_tokens += len(ids)
-        if time.monotonic() - started > self.plan.step_timeout_s:
-            raise EngineTimeout(
-                f"one step of {len(ids)} tokens took longer than {self.plan.step_timeout_s:g} s",
-                fix="use a smaller model, or a longer timeout",
-                engine="transformers",
-            )
-        return out.logits[0, -1].float()
-
-    @contextmanager
-    def _threads(self) -> Iterator[None]:
-        """torch's thread count belongs to the whole process, so it is set for the one step only."""
-        before = self._torch.get_num_threads()
-        if self.plan.cpu_threads in (None, before):
-            yield
-            return
-        self._torch.set_num_threads(self.plan.cpu_threads)
-        try:
-            yield
-        finally:
-            self._torch.set_num_threads(before)
-
-    def _pick(self, logits: Any) -> int:
+    def _pick(self, scores: Scores) -> int:
         """Sample as the plan says. Penalty first, then temperature, top-k, top-p, min-p: the order of transformers."""
-        torch, sampling = self._torch, self.plan.sampling
-        with torch.inference_mode():
-            scores = logits
-            if not self.plan.thinking and self.plan.think_open_id is not None and not self._inside:
-                scores = scores.clone()
-                scores[self.plan.think_open_id] = -torch.inf
-            if sampling.presence_penalty and self._seen:
-                scores = scores.clone()
-                scores[torch.tensor(sorted(set(self._seen)), device=scores.device)] -= sampling.presence_penalty
-            if not sampling.temperature:
-                return int(scores.argmax())
-            scores, order = (scores / sampling.temperature).topk(min(sampling.top_k or len(scores), len(scores)))
-            shares = scores.softmax(-1)
-            keep = torch.ones_like(shares, dtype=torch.bool)
-            if sampling.top_p is not None:
-                keep &= shares.cumsum(-1) - shares < sampling.top_p
-            if sampling.min_p:
-                keep &= shares >= sampling.min_p * shares[0]
-            return int(order[torch.multinomial(shares * keep, 1, generator=self._generator)])
+        sampling = self.plan.sampling
+        forbidden = self.plan.think_open_id if not self.plan.thinking and not self._inside else None
+        if forbidden is not None or (sampling.presence_penalty and self._seen):
+            scores = scores.copy()
+        if forbidden is not None:
+            scores[forbidden] = -np.inf
+        if sampling.presence_penalty and self._seen:
+            scores[sorted(self._seen)] -= sampling.presence_penalty
+        if not sampling.temperature:
+            return int(scores.argmax())
+        ids = _highest(scores, sampling.top_k or len(scores))
+        shares = _softmax(scores[ids] / sampling.temperature)
+        keep = np.ones(len(shares), dtype=bool)
+        if sampling.top_p is not None:
+            keep &= shares.cumsum() - shares < sampling.top_p
+        if sampling.min_p:
+            keep &= shares >= sampling.min_p * shares[0]
+        ids, sums = ids[keep], shares[keep].cumsum()
+        return int(ids[min(np.searchsorted(sums, self._random.random() * sums[-1], side="right"), len(ids) - 1)])
+
+
+def _highest(scores: Scores, count: int) -> NDArray[Any]:
+    """The ids of the `count` highest scores, the highest first, equals by id."""
+    if count < len(scores):
+        edge = np.partition(scores, len(scores) - count)[len(scores) - count]
+        ids = np.flatnonzero(scores >= edge)
+    else:
+        ids = np.arange(len(scores))
+    return ids[np.argsort(-scores[ids], kind="stable")][:count]
+
+
+def _softmax(scores: NDArray[Any]) -> NDArray[np.float64]:
+    shares = np.exp(scores.astype(np.float64) - float(scores[0]))  # the first is the highest
+    return np.asarray(shares / shares.sum())

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +21,7 @@ from qwen_router.catalog import Catalog
 from qwen_router.demo import demo_checkpoint
 from qwen_router.engines.assemble import ReplyAssembler, astream_in_thread
 from qwen_router.engines.base import Call, Event, Usage
+from qwen_router.engines.batch_loop import BatchLoop
 from qwen_router.engines.checkpoint_folder import Checkpoint
 from qwen_router.engines.local_prompt import PromptEncoder, chat_messages, effective_sampling, not_here, settled, tool_specs
 from qwen_router.engines.residence import Residence, threads_for, usable_cores
@@ -46,7 +47,7 @@ class _Loaded:
     end_ids: frozenset[int]
     context_tokens: int
     template: str
-    cpu_threads: int | None  # None on an accelerator
+    batch: BatchLoop
 
 
 class TransformersEngine:
@@ -65,8 +66,10 @@ class TransformersEngine:
         *,
         device: str = "auto",
         dtype: str = "auto",
+        max_batch: int = 8,
         stop_sentence: str = STOP_SENTENCE,
     ) -> None:
+        self._max_batch = max_batch
         self._folders = _named((demo_checkpoint(), *folders))
         self._device, self._dtype, self._stop_sentence = device, dtype, stop_sentence
         self._residence: Residence[Path, _Loaded] = Residence(self._load, _free, engine=self.name)
@@ -83,11 +86,12 @@ class TransformersEngine:
         assembler = ReplyAssembler(call)
         with self._borrowed(folder, call) as (loaded, load_s), _wrapped(folder):
             plan = self._plan(call, loaded)
-            loop = TokenLoop(loaded.model, plan, _decoder(loaded.tokenizer))
+            loop = TokenLoop(plan, _decoder(loaded.tokenizer))
             if plan.starts_inside:
                 yield from assembler.feed(content=OPEN)
-            for text in loop.run():
-                yield from assembler.feed(content=text)
+            with closing(loaded.batch.run(loop)) as texts:
+                for text in texts:
+                    yield from assembler.feed(content=text)
             tally = loop.tally
             usage = Usage(
                 prompt_tokens=len(plan.prompt_ids),
@@ -168,7 +172,6 @@ class TransformersEngine:
             think_close_id=loaded.prompts.control_ids.get(CLOSE),
             stop_thinking_ids=stop_ids,
             step_timeout_s=call.timeout_s,
-            cpu_threads=loaded.cpu_threads,
         )
 
     def _load(self, folder: Path) -> _Loaded:
@@ -195,7 +198,7 @@ class TransformersEngine:
                 trust_remote_code=False,
                 use_safetensors=True,
             )
-            return _loaded(model.to(device).eval(), tokenizer, folder)
+            return _loaded(model.to(device).eval(), tokenizer, folder, self._max_batch)
 
 
 def _named(folders: tuple[Path, ...]) -> dict[str, Path]:
@@ -213,7 +216,7 @@ def _best_device(torch: Any) -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def _loaded(model: Any, tokenizer: Any, folder: Path) -> _Loaded:
+def _loaded(model: Any, tokenizer: Any, folder: Path, max_batch: int) -> _Loaded:
     template = tokenizer.chat_template
     if not isinstance(template, str):
         raise EngineRefused(
@@ -237,7 +240,7 @@ def _loaded(model: Any, tokenizer: Any, folder: Path) -> _Loaded:
             control_ids={str(token): int(i) for i, token in tokenizer.added_tokens_decoder.items()},
         ),
         end_ids=frozenset(int(i) for i in end_ids),
-        cpu_threads=_cpu_threads(model),
+        batch=BatchLoop(model, max_rows=max_batch, cpu_threads=_cpu_threads(model)),
         context_tokens=int(getattr(model.config, "max_position_embeddings", 0) or 1 << 30),
         template=template,
     )
