@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,13 +11,8 @@ import numpy as np
 import pytest
 
 from qwen_router.catalog.types import Sampling
-from qwen_router.engines.base import Call, Done, Event, Reasoning, Text, ThinkingPlan
-from qwen_router.engines.batch_cache import Part, joinable, joined, new_cache
 from qwen_router.engines.batch_loop import BatchLoop
-from qwen_router.engines.token_loop import TokenLoop, TokenPlan
-from qwen_router.engines.transformers import TransformersEngine
-from qwen_router.errors import EngineError, EngineRefused, EngineTimeout
-from qwen_router.request import Message
+from qwen_router.engines.token_loop import Generation, TokenLoop, TokenPlan
 
 VOCABULARY = 211
 OPEN_ID, CLOSE_ID, END_ID = 200, 201, 202
@@ -98,13 +93,13 @@ def alone(model: Any, a_plan: TokenPlan) -> tuple[str, TokenLoop]:
         with torch.inference_mode():
             return model(input_ids=torch.tensor([ids]), past_key_values=cache, use_cache=True).logits[0, -1].numpy()
 
-    loop = TokenLoop(a_plan, word)
-    return "".join(loop.run(step)), loop
+    loop = TokenLoop(step, a_plan, word)
+    return "".join(loop.run()), loop
 
 
-def together(batch: BatchLoop, plans: Sequence[TokenPlan]) -> list[tuple[str, TokenLoop]]:
+def together(batch: BatchLoop, plans: Sequence[TokenPlan]) -> list[tuple[str, Generation]]:
     """All at once, a thread each."""
-    loops = [TokenLoop(each, word) for each in plans]
+    loops = [Generation(each, word) for each in plans]
     texts = in_threads([lambda loop=loop: "".join(batch.run(loop)) for loop in loops])
     return list(zip(texts, loops, strict=True))
 

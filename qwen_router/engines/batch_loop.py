@@ -19,7 +19,8 @@ from threading import Condition, Event, Thread
 from typing import Any
 
 from qwen_router.engines.batch_cache import Part, held_bytes, joinable, joined, new_cache
-from qwen_router.engines.token_loop import PREFILL_CHUNK_TOKENS, Scores, TokenLoop, TokenPlan
+from qwen_router.engines.sampler import Scores
+from qwen_router.engines.token_loop import PREFILL_CHUNK_TOKENS, Generation, TokenPlan
 from qwen_router.errors import EngineTimeout
 
 MAX_UNREAD_PIECES = 256
@@ -31,7 +32,7 @@ _LOOK_AGAIN_S = 0.05
 class _Row:
     """One generation in the batch. `to_read` are the ids that the model has not read; `length` counts those it has."""
 
-    loop: TokenLoop
+    generation: Generation
     to_read: tuple[int, ...]
     unread: SimpleQueue[str | BaseException | None] = field(default_factory=SimpleQueue)
     gone: Event = field(default_factory=Event)
@@ -82,12 +83,12 @@ class BatchLoop:
         self._worker: Thread | None = None
         self._bytes_per_token = 0.0  # unknown until the first cache is seen
 
-    def run(self, loop: TokenLoop) -> Iterator[str]:
-        """The text of `loop` as it comes, a piece for every step; some are empty. Closing the iterator frees the place.
+    def run(self, generation: Generation) -> Iterator[str]:
+        """The text of `generation` as it comes, a piece for every step; some are empty. Closing the iterator frees the place.
 
         Raises `EngineTimeout` when the plan's `step_timeout_s` passes without a step, and what the model raises.
         """
-        row = _Row(loop, loop.plan.prompt_ids)
+        row = _Row(generation, generation.plan.prompt_ids)
         with self._changed:
             self._waiting.append(row)
             if self._worker is None:
@@ -103,7 +104,7 @@ class BatchLoop:
             row.gone.wait(timeout=1.0)  # a step that runs is not cut short
 
     def _next(self, row: _Row) -> str | None:
-        timeout_s = row.loop.plan.step_timeout_s
+        timeout_s = row.generation.plan.step_timeout_s
         try:
             piece = row.unread.get(timeout=timeout_s)
         except Empty:
@@ -150,14 +151,14 @@ class BatchLoop:
         self._groups = [group for group in self._groups if group.rows]
 
     def _admit(self) -> None:
-        while self._waiting and len(self._rows) < self._max_rows and self._fits(self._waiting[0].loop.plan):
+        while self._waiting and len(self._rows) < self._max_rows and self._fits(self._waiting[0].generation.plan):
             row = self._waiting.pop(0)
             row.admitted, row.cache = True, new_cache(self._model)
             self._reading.append(row)
 
     def _fits(self, plan: TokenPlan) -> bool:
         """Whether the memory that is free holds one more at its longest, padded like the others; the first always may."""
-        plans = [row.loop.plan for row in self._rows]
+        plans = [row.generation.plan for row in self._rows]
         free_bytes = _free_bytes(self._model) if plans else None
         if free_bytes is None:
             return True
@@ -245,7 +246,7 @@ class BatchLoop:
             row.end(error)
 
     def _advance(self, row: _Row, scores: Scores) -> None:
-        text, row.to_read = row.loop.advance(scores)
+        text, row.to_read = row.generation.advance(scores)
         row.unread.put(text)
         if not row.to_read:
             row.end()

@@ -1,30 +1,27 @@
-"""Decides token by token what a model says: sampling, the thinking budget, stop strings, exact counts. Knows no model.
+"""Generates token by token, whatever computes the scores: the thinking budget, stop strings, exact counts.
 
-`TokenLoop.advance` takes the scores of the next token and says which ids the model is to read then, so that one generation
-may run alone (`run`) or as a row of a batch (`batch_loop.py`). The budget is held to the token (at the limit the stop
-sentence and `</think>` are read into the same cache and the answer goes on), and `<think>` cannot be opened when thinking
-is off. Prompts are `local_prompt.py`'s, models the engines'.
+A loop of our own instead of an engine's `generate()`: the budget is held to the token (at the limit the stop sentence and
+`</think>` are put into the same cache and the answer goes on), `<think>` cannot be opened when thinking is off, and leaving
+the iterator stops the work at the next token. `Generation` decides, and may be a row of a batch (`batch_loop.py`);
+`TokenLoop` runs one alone. What computes the scores is the engine's, what is drawn from them `sampler.py`'s, the plan
+`token_plan.py`'s.
 
     python -c "from qwen_router.engines.token_loop import StopStrings; print(StopStrings(('END',)).feed('a E'))"
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from qwen_router.catalog.types import Sampling
 from qwen_router.engines.base import FinishReason
+from qwen_router.engines.sampler import Sampler, Scores
+from qwen_router.errors import EngineTimeout
 
 PREFILL_CHUNK_TOKENS = 512
 """Between two chunks a caller may leave. A choice, not a measured optimum."""
-
-Scores = NDArray[np.float32]
-"""One score for every token of the vocabulary, f32, shape (vocabulary,)."""
 
 
 class StopStrings:
@@ -91,8 +88,9 @@ class Tally:
 
 
 @dataclass
-class TokenLoop:
-    """One generation. `decode(id)` gives the next piece of text, or None while a character is incomplete."""
+class Generation:
+    """One generation, without what computes the scores. `decode(id)` gives the next piece of text, or None while a
+    character is incomplete."""
 
     plan: TokenPlan
     decode: Callable[[int], str | None]
@@ -103,21 +101,8 @@ class TokenLoop:
         self._inside = self.plan.starts_inside
         self._opened = self._inside
         self._stops = StopStrings(self.plan.stop)
-        self._random = np.random.default_rng(None if self.plan.seed is None else self.plan.seed % 2**63)
+        self._sampler = Sampler(self.plan.sampling, self.plan.seed)
         self._seen: set[int] = set()
-
-    def run(self, step: Callable[[tuple[int, ...]], Scores]) -> Iterator[str]:
-        """The text as it comes, control tags of thinking included, from a model that nothing else uses.
-
-        `step(ids)` reads ids into the cache and gives the scores of the token behind them.
-        """
-        ids = self.plan.prompt_ids
-        while ids:
-            scores = step(ids[:PREFILL_CHUNK_TOKENS])
-            ids, text = ids[PREFILL_CHUNK_TOKENS:], ""
-            if not ids:
-                text, ids = self.advance(scores)
-            yield text  # a place to leave, with or without text
 
     def advance(self, scores: Scores) -> tuple[str, tuple[int, ...]]:
         """The text of the next token, and the ids to read before the next call; no ids: the generation is over.
@@ -180,38 +165,43 @@ class TokenLoop:
         return text
 
     def _pick(self, scores: Scores) -> int:
-        """Sample as the plan says. Penalty first, then temperature, top-k, top-p, min-p: the order of transformers."""
-        sampling = self.plan.sampling
-        forbidden = self.plan.think_open_id if not self.plan.thinking and not self._inside else None
-        if forbidden is not None or (sampling.presence_penalty and self._seen):
-            scores = scores.copy()
-        if forbidden is not None:
-            scores[forbidden] = -np.inf
-        if sampling.presence_penalty and self._seen:
-            scores[sorted(self._seen)] -= sampling.presence_penalty
-        if not sampling.temperature:
-            return int(scores.argmax())
-        ids = _highest(scores, sampling.top_k or len(scores))
-        shares = _softmax(scores[ids] / sampling.temperature)
-        keep = np.ones(len(shares), dtype=bool)
-        if sampling.top_p is not None:
-            keep &= shares.cumsum() - shares < sampling.top_p
-        if sampling.min_p:
-            keep &= shares >= sampling.min_p * shares[0]
-        ids, sums = ids[keep], shares[keep].cumsum()
-        return int(ids[min(np.searchsorted(sums, self._random.random() * sums[-1], side="right"), len(ids) - 1)])
+        opening = self.plan.think_open_id
+        may_open = self.plan.thinking or self._inside
+        return self._sampler.pick(scores, seen=self._seen, banned=None if may_open else opening)
 
 
-def _highest(scores: Scores, count: int) -> NDArray[Any]:
-    """The ids of the `count` highest scores, the highest first, equals by id."""
-    if count < len(scores):
-        edge = np.partition(scores, len(scores) - count)[len(scores) - count]
-        ids = np.flatnonzero(scores >= edge)
-    else:
-        ids = np.arange(len(scores))
-    return ids[np.argsort(-scores[ids], kind="stable")][:count]
+@dataclass
+class TokenLoop:
+    """One generation with a model of its own. `step(ids)` puts ids behind what the model has read and gives the scores of
+    the next token, one f32 for each token of the vocabulary. `decode` is `Generation`'s.
+    """
 
+    step: Callable[[tuple[int, ...]], Scores]
+    plan: TokenPlan
+    decode: Callable[[int], str | None]
+    engine: str = "transformers"
 
-def _softmax(scores: NDArray[Any]) -> NDArray[np.float64]:
-    shares = np.exp(scores.astype(np.float64) - float(scores[0]))  # the first is the highest
-    return np.asarray(shares / shares.sum())
+    def __post_init__(self) -> None:
+        self._generation = Generation(self.plan, self.decode)
+        self.tally = self._generation.tally
+
+    def run(self) -> Iterator[str]:
+        """The text as it comes, control tags of thinking included; now and then an empty piece, as a place to leave."""
+        ids = self.plan.prompt_ids
+        while ids:
+            scores = self._forward(ids[:PREFILL_CHUNK_TOKENS])
+            ids, text = ids[PREFILL_CHUNK_TOKENS:], ""
+            if not ids:
+                text, ids = self._generation.advance(scores)
+            yield text
+
+    def _forward(self, ids: tuple[int, ...]) -> Scores:
+        started = time.monotonic()
+        scores = self.step(ids)
+        if time.monotonic() - started > self.plan.step_timeout_s:
+            raise EngineTimeout(
+                f"one step of {len(ids)} tokens took longer than {self.plan.step_timeout_s:g} s",
+                fix="use a smaller model, or a longer timeout",
+                engine=self.engine,
+            )
+        return scores
