@@ -5,6 +5,8 @@ QWEN_ROUTER_ENDPOINTS   OpenAI-compatible servers, comma-separated: http://127.0
 QWEN_ROUTER_API_KEY     key sent to those servers
 QWEN_ROUTER_GGUF        GGUF files to run in process, separated like PATH
 QWEN_ROUTER_CHECKPOINTS checkpoint folders to run with transformers, separated like PATH
+QWEN_ROUTER_QUANTISE    int8, nf4 or nf4-dq: how those checkpoints are quantised while they load (not at all)
+QWEN_ROUTER_TRUST_REMOTE_CODE checkpoints, by folder name or path, whose own Python code may run, separated like PATH (none)
 QWEN_ROUTER_TIMEOUT_S   longest wait for the next piece of a reply (120)
 QWEN_ROUTER_DECISIONS   file that decisions are logged to, without prompts (decisions.jsonl in the cache folder); off: none
 OLLAMA_HOST             where Ollama listens (http://127.0.0.1:11434)
@@ -33,6 +35,8 @@ class Settings:
     api_key: str | None = field(default=None, repr=False)
     gguf_files: tuple[Path, ...] = ()
     checkpoints: tuple[Path, ...] = ()
+    quantise: str | None = None
+    trusted_checkpoints: frozenset[str] = frozenset()
     timeout_s: float = 120.0
     decision_log: Path | None = None
 
@@ -47,6 +51,8 @@ class Settings:
             api_key=env.get("QWEN_ROUTER_API_KEY") or None,
             gguf_files=_paths(env.get("QWEN_ROUTER_GGUF", "")),
             checkpoints=_paths(env.get("QWEN_ROUTER_CHECKPOINTS", "")),
+            quantise=env.get("QWEN_ROUTER_QUANTISE") or None,
+            trusted_checkpoints=frozenset(str(p) for p in _paths(env.get("QWEN_ROUTER_TRUST_REMOTE_CODE", ""))),
             timeout_s=_seconds(env.get("QWEN_ROUTER_TIMEOUT_S") or "120"),
             decision_log=_log(env.get("QWEN_ROUTER_DECISIONS") or ""),
         )

@@ -89,7 +89,7 @@ def _roomy_layer() -> Any:
     """The layer's class, made when transformers is there."""
     from transformers.cache_utils import DynamicLayer
 
-    class RoomyLayer(DynamicLayer):
+    class RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call]  # its __init_subclass__ has no types
         """`keys` and `values` are the front of larger tensors: a token more is written behind them, nothing is copied."""
 
         _all_keys: Any = None

@@ -11,8 +11,7 @@ requests share one seed and know neither min-p nor a presence penalty of their o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from threading import Condition, Event, Thread
@@ -21,6 +20,7 @@ from typing import Any
 from qwen_router.engines.batch_cache import Part, held_bytes, joinable, joined, new_cache
 from qwen_router.engines.sampler import Scores
 from qwen_router.engines.token_loop import PREFILL_CHUNK_TOKENS, Generation, TokenPlan
+from qwen_router.engines.torch_steps import cpu_threads_set
 from qwen_router.errors import EngineTimeout
 
 MAX_UNREAD_PIECES = 256
@@ -83,8 +83,8 @@ class BatchLoop:
         self._worker: Thread | None = None
         self._bytes_per_token = 0.0  # unknown until the first cache is seen
 
-    def run(self, generation: Generation) -> Iterator[str]:
-        """The text of `generation` as it comes, a piece for every step; some are empty. Closing the iterator frees the place.
+    def run(self, generation: Generation) -> Generator[str, None, None]:
+        """The text of `generation` as it comes, a piece for every step, some empty. Closing the generator frees its place.
 
         Raises `EngineTimeout` when the plan's `step_timeout_s` passes without a step, and what the model raises.
         """
@@ -263,26 +263,13 @@ class BatchLoop:
             columns = torch.arange(max(lengths) + 1, device=device)
             starts = torch.tensor([[max(lengths) - length] for length in lengths], device=device)
             inputs["attention_mask"] = (columns >= starts).long()
-        with torch.inference_mode(), self._threads(torch):
+        with torch.inference_mode(), cpu_threads_set(self._cpu_threads):
             tokens = torch.tensor(ids, device=device)
             out = self._model(input_ids=tokens, past_key_values=cache, use_cache=True, logits_to_keep=1, **inputs)
             scores: Scores = out.logits[:, -1].float().cpu().numpy()
         for row, its_ids in zip(rows, ids, strict=True):
             row.length += len(its_ids)
         return scores
-
-    @contextmanager
-    def _threads(self, torch: Any) -> Iterator[None]:
-        """torch's thread count belongs to the whole process, so it is set for the one step only."""
-        before = torch.get_num_threads()
-        if self._cpu_threads in (None, before):
-            yield
-            return
-        torch.set_num_threads(self._cpu_threads)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
 
 
 def _longest_tokens(plan: TokenPlan) -> int:

@@ -28,7 +28,9 @@ def configured_engines(settings: Settings | None = None) -> tuple[Engine, ...]:
 
         engines.append(LlamaCppEngine(settings.gguf_files))
     if find_spec("torch") is not None and find_spec("transformers") is not None:
+        from qwen_router.engines.torch_load import LoadOptions
         from qwen_router.engines.transformers import TransformersEngine
 
-        engines.append(TransformersEngine(settings.checkpoints))
+        options = LoadOptions(quantise=settings.quantise, trusted=settings.trusted_checkpoints)
+        engines.append(TransformersEngine(settings.checkpoints, options=options))
     return tuple(engines)

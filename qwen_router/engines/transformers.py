@@ -1,8 +1,8 @@
 """Runs a checkpoint folder in this process with transformers and torch: `TransformersEngine`.
 
-Loads one model at a time from local files, renders its own chat template (`local_prompt.py`: user text never becomes a
-control token), generates token by token (`token_loop.py`: the thinking budget holds exactly) and hands the text to the
-assembler. Reads text only, one sequence at a time. Needs the extra `transformers`.
+Holds one model at a time (`torch_load.py` loads it), renders its own chat template (`local_prompt.py`: user text never
+becomes a control token), generates all calls that run as one batch (`batch_loop.py`; `token_loop.py`: each thinking budget
+holds exactly) and hands the text to the assembler. Reads text only. Needs the extra `transformers`.
 
     python -c "from qwen_router.engines.transformers import TransformersEngine; print(TransformersEngine().installed())"
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from qwen_router.demo import demo_checkpoint
 from qwen_router.engines.assemble import ReplyAssembler, astream_in_thread
 from qwen_router.engines.base import Call, Event, Usage
 from qwen_router.engines.batch_loop import BatchLoop
-from qwen_router.engines.checkpoint_folder import Checkpoint, named
+from qwen_router.engines.checkpoint_folder import Adapter, Checkpoint, named
 from qwen_router.engines.local_prompt import (
     PromptEncoder,
     chat_messages,
@@ -36,8 +36,12 @@ from qwen_router.engines.residence import Residence, threads_for, usable_cores
 from qwen_router.engines.thinking import OPEN
 from qwen_router.engines.token_loop import Generation, TokenPlan
 from qwen_router.engines.token_plan import STOP_SENTENCE, Limits, token_plan
-from qwen_router.errors import EngineError, EngineRefused, MissingExtra, RouterError
+from qwen_router.engines.torch_load import LoadOptions, load
+from qwen_router.errors import EngineError, EngineRefused, RouterError
 from qwen_router.hardware.machine import EngineName, ServedBuild
+
+MAX_BATCH = 8
+"""Calls that run together. Twice as many give half as much again on two cores (docs/local_engines.md); each waits longer."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +60,8 @@ class _Loaded:
 class TransformersEngine:
     """Checkpoint folders run in this process. Each is called by the name of its folder, or by its path.
 
-    `device` is "auto" (a GPU if torch sees one), or torch's name of one. `dtype` is "auto" (as the checkpoint is stored,
-    which is what the memory estimate counts) or torch's name. Remote code is never trusted and nothing is downloaded.
+    A folder may be a LoRA adapter whose base is among the others. `options` say how they are loaded (`torch_load.py`). Up
+    to `max_batch` calls of one model run as one batch, others wait. Nothing is downloaded.
     """
 
     name: EngineName = "transformers"
@@ -67,22 +71,21 @@ class TransformersEngine:
         self,
         folders: tuple[Path, ...] = (),
         *,
-        device: str = "auto",
-        dtype: str = "auto",
-        max_batch: int = 8,
+        options: LoadOptions | None = None,
+        max_batch: int = MAX_BATCH,
         stop_sentence: str = STOP_SENTENCE,
     ) -> None:
-        self._max_batch = max_batch
         self._folders = named((demo_checkpoint(), *folders))
-        self._device, self._dtype, self._stop_sentence = device, dtype, stop_sentence
+        self._options = options or LoadOptions()
+        self._max_batch, self._stop_sentence = max_batch, stop_sentence
         self._residence: Residence[Path, _Loaded] = Residence(self._load, _free, engine=self.name)
 
     def installed(self) -> tuple[ServedBuild, ...]:
-        """Every folder that holds a checkpoint; none without torch and transformers."""
+        """Every folder that holds a checkpoint or an adapter; none without torch and transformers."""
         if find_spec("torch") is None or find_spec("transformers") is None:
             return ()
-        found = ((name, Checkpoint.at(folder)) for name, folder in self._folders.items())
-        return tuple(self._build(name, checkpoint) for name, checkpoint in found if checkpoint is not None)
+        found = ((name, Checkpoint.at(folder) or Adapter.at(folder)) for name, folder in self._folders.items())
+        return tuple(self._build(name, thing) for name, thing in found if thing is not None)
 
     def stream(self, call: Call) -> Iterator[Event]:
         call, folder = settled(call), self._folder(call.model)
@@ -125,16 +128,27 @@ class TransformersEngine:
             raise not_here(model, self._folders, kind="local checkpoint", engine=self.name)
         return folder
 
-    def _build(self, name: str, checkpoint: Checkpoint) -> ServedBuild:
+    def _build(self, name: str, thing: Checkpoint | Adapter) -> ServedBuild:
+        known = Catalog.load().models
+        if isinstance(thing, Adapter):  # its abilities are not its base's, so it is listed as an unknown model
+            base = thing.base_among(self._folders.values(), known)
+            return self._served(name, thing.folder, base, model_id=None, extra_mib=thing.weights_mib)
+        return self._served(name, thing.folder, thing, model_id=thing.model_id(known), extra_mib=0.0)
+
+    def _served(
+        self, name: str, folder: Path, checkpoint: Checkpoint | None, *, model_id: str | None, extra_mib: float
+    ) -> ServedBuild:
+        quantise = self._options_for(checkpoint).quantises(checkpoint) if checkpoint else None
+        memory_mib = checkpoint.weights_mib + extra_mib if checkpoint and not quantise else None  # unknown until it is made
         return ServedBuild(
             engine=self.name,
             endpoint=self.endpoint,
             name=name,
-            model_id=checkpoint.model_id(Catalog.load().models),
-            quant=checkpoint.quant,
-            resident=self._residence.held == checkpoint.folder,
-            context_tokens=checkpoint.context_tokens,
-            memory_mib=checkpoint.weights_mib,
+            model_id=model_id,
+            quant=quantise or (checkpoint.quant if checkpoint else None),
+            resident=self._residence.held == folder,
+            context_tokens=checkpoint.context_tokens if checkpoint else None,
+            memory_mib=memory_mib,
         )
 
     def _prompt(self, call: Call, loaded: _Loaded) -> tuple[str, list[int]]:
@@ -148,36 +162,34 @@ class TransformersEngine:
         return token_plan(call, text, ids, limits)
 
     def _load(self, folder: Path) -> _Loaded:
-        checkpoint = Checkpoint.at(folder)
+        checkpoint, adapter = Checkpoint.at(folder), None
+        if checkpoint is None:
+            adapter = Adapter.at(folder)
+            checkpoint = self._base(adapter) if adapter else None
         if checkpoint is None:
             raise EngineRefused(
                 f"{str(folder)!r} holds no checkpoint (no readable config.json)",
                 fix="name the folder that holds config.json and *.safetensors",
                 engine=self.name,
             )
-        checkpoint.check()
-        try:
-            import torch
-            from transformers import AutoModelForCausalLM, AutoTokenizer
-        except ImportError as error:
-            raise MissingExtra.of(error.name or "transformers", extra="transformers") from error
-        with _wrapped(folder), _quiet():
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-            device = self._device if self._device != "auto" else _best_device(torch)
-            model: Any = AutoModelForCausalLM.from_pretrained(
-                folder,
-                dtype=self._dtype if self._dtype == "auto" else getattr(torch, self._dtype),
-                local_files_only=True,
-                trust_remote_code=False,
-                use_safetensors=True,
+        with _wrapped(folder):
+            model, tokenizer = load(checkpoint, self._options_for(checkpoint), adapter)
+            return _loaded(model, tokenizer, checkpoint.folder, self._max_batch)
+
+    def _base(self, adapter: Adapter) -> Checkpoint:
+        found = adapter.base_among(self._folders.values(), Catalog.load().models)
+        if found is None:
+            raise EngineRefused(
+                f"the adapter {adapter.folder.name!r} is made for {adapter.base!r}, which is not among the checkpoints",
+                fix="add the folder of that model to QWEN_ROUTER_CHECKPOINTS",
+                engine=self.name,
+                endpoint=self.endpoint,
             )
-            return _loaded(model.to(device).eval(), tokenizer, folder, self._max_batch)
+        return found
 
-
-def _best_device(torch: Any) -> str:
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+    def _options_for(self, checkpoint: Checkpoint) -> LoadOptions:
+        """The demonstration model stays as it is stored."""
+        return replace(self._options, quantise=None) if checkpoint.folder == demo_checkpoint() else self._options
 
 
 def _loaded(model: Any, tokenizer: Any, folder: Path, max_batch: int) -> _Loaded:
@@ -214,23 +226,6 @@ def _cpu_threads(model: Any) -> int | None:
     if str(model.device) != "cpu":
         return None
     return threads_for(sum(p.numel() * p.element_size() for p in model.parameters()) / 1024**2, cores=usable_cores())
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No progress bars and no remarks while a model loads; what goes wrong comes as an exception."""
-    from transformers.utils import logging
-
-    switches: Any = logging  # they carry no types
-    shown, verbosity = switches.is_progress_bar_enabled(), switches.get_verbosity()
-    switches.disable_progress_bar()
-    switches.set_verbosity_error()
-    try:
-        yield
-    finally:
-        switches.set_verbosity(verbosity)
-        if shown:
-            switches.enable_progress_bar()
 
 
 @contextmanager
