@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -11,8 +11,15 @@ import numpy as np
 import pytest
 
 from qwen_router.catalog.types import Sampling
+from qwen_router.engines.base import Call, Done, Reasoning, Text, ThinkingPlan
 from qwen_router.engines.batch_loop import BatchLoop
-from qwen_router.engines.token_loop import Generation, TokenLoop, TokenPlan
+from qwen_router.engines.local_prompt import THINKING_SAMPLING
+from qwen_router.engines.token_loop import Generation, Tally, TokenLoop, TokenPlan
+from qwen_router.engines.torch_load import LoadOptions
+from qwen_router.engines.torch_steps import TorchSteps
+from qwen_router.engines.transformers import TransformersEngine
+from qwen_router.errors import EngineTimeout
+from qwen_router.request import Message
 
 VOCABULARY = 211
 OPEN_ID, CLOSE_ID, END_ID = 200, 201, 202
@@ -82,63 +89,173 @@ def word(token: int) -> str:
     return f"{token} "
 
 
-def alone(model: Any, a_plan: TokenPlan) -> tuple[str, TokenLoop]:
+def alone(model: Any, a_plan: TokenPlan) -> tuple[str, Tally]:
     """The reference: transformers' own cache, one sequence, nothing of the batch."""
-    import torch
-    from transformers import DynamicCache
-
-    cache = DynamicCache(config=model.config)
-
-    def step(ids: tuple[int, ...]) -> Any:
-        with torch.inference_mode():
-            return model(input_ids=torch.tensor([ids]), past_key_values=cache, use_cache=True).logits[0, -1].numpy()
-
-    loop = TokenLoop(step, a_plan, word)
-    return "".join(loop.run()), loop
+    loop = TokenLoop(TorchSteps(model, cpu_threads=1), a_plan, word)
+    return "".join(loop.run()), loop.tally
 
 
-def together(batch: BatchLoop, plans: Sequence[TokenPlan]) -> list[tuple[str, Generation]]:
+def together(batch: BatchLoop, plans: Sequence[TokenPlan]) -> list[tuple[str, Tally]]:
     """All at once, a thread each."""
-    loops = [Generation(each, word) for each in plans]
-    texts = in_threads([lambda loop=loop: "".join(batch.run(loop)) for loop in loops])
-    return list(zip(texts, loops, strict=True))
-
-
-def in_threads(works: Sequence[Callable[[], Any]]) -> list[Any]:
-    results: list[Any] = [None] * len(works)
-
-    def work(i: int) -> None:
-        try:
-            results[i] = works[i]()
-        except Exception as error:
-            results[i] = error
-
-    threads = [threading.Thread(target=work, args=(i,)) for i in range(len(works))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
-    return results
+    generations = [Generation(each, word) for each in plans]
+    with ThreadPoolExecutor(len(plans)) as pool:
+        texts = list(pool.map(lambda g: "".join(batch.run(g)), generations))
+    return [(text, g.tally) for text, g in zip(texts, generations, strict=True)]
 
 
 def mixed_plans() -> list[TokenPlan]:
-    """Prompts of 1 to 700 tokens, answers of different lengths, thinking cut at different times or not at all."""
+    """Prompts of 1 to 600 tokens, answers of different lengths, thinking cut at different times or not at all."""
     rng = np.random.default_rng(1)
-    lengths = (1, 3, 700, 40, 17, 90, 5, 260)
-    budgets = (None, 2, 25, None, 9, 1, 60, None)
+    lengths = (1, 3, 600, 40, 17, 5, 120)
+    budgets = (None, 2, 15, None, 9, 1, None)
     return [
-        plan(rng.integers(0, 200, n).tolist(), budget=b, answer=10 + 5 * i)
+        plan(rng.integers(0, 200, n).tolist(), budget=b, answer=4 + 3 * i)
         for i, (n, b) in enumerate(zip(lengths, budgets, strict=True))
     ]
 
 
-@pytest.mark.parametrize("max_rows", [1, 3, 8])
+class Counted:
+    """A model that notes how many rows each of its passes had, and fails or waits when told to."""
+
+    def __init__(self, model: Any) -> None:
+        self.model, self.rows, self.fail = model, list[int](), False
+        self.config, self.device = model.config, model.device
+
+    def __call__(self, **inputs: Any) -> Any:
+        self.rows.append(len(inputs["input_ids"]))
+        if self.fail and self.rows[-1] > 1:
+            raise RuntimeError("the device is gone")
+        return self.model(**inputs)
+
+
+@pytest.fixture(scope="module")
+def small() -> Any:
+    return tiny_model("qwen3")
+
+
 @pytest.mark.parametrize(("family", "changed"), FAMILIES)
-def test_a_batch_says_token_for_token_what_each_row_says_alone(family, changed, max_rows):
-    model = tiny_model(family, **changed)
-    plans = mixed_plans()
-    batch = BatchLoop(model, max_rows=max_rows, cpu_threads=1)
-    for (text, loop), a_plan in zip(together(batch, plans), plans, strict=True):
-        expected, reference = alone(model, a_plan)
-        assert text == expected
-        assert loop.tally == reference.tally
+def test_a_batch_says_token_for_token_what_each_row_says_alone(family, changed):
+    """More calls than places, so that rows join, think to their budget's end, leave and are replaced."""
+    model, plans = tiny_model(family, **changed), mixed_plans()
+    results = together(BatchLoop(model, max_rows=4, cpu_threads=1), plans)
+    assert results == [alone(model, each) for each in plans]
+    for (_, tally), each in zip(results, plans, strict=True):
+        assert tally.reasoning_tokens <= (each.thinking_budget_tokens or 0)
+        assert tally.answer_tokens <= each.max_answer_tokens
+
+
+def test_calls_that_run_at_once_share_their_passes(small):
+    plans = [plan([i, i + 1, i + 2], answer=20) for i in range(8)]
+    counted = Counted(small)
+    results = together(BatchLoop(counted, max_rows=8, cpu_threads=1), plans)
+    assert max(counted.rows) > 4
+    assert len(counted.rows) < sum(tally.answer_tokens for _, tally in results) / 2
+
+
+def test_a_call_that_joins_later_changes_nothing(small):
+    batch = BatchLoop(small, max_rows=4, cpu_threads=1)
+    early, late = plan([1, 2, 3], answer=25), plan([5] * 30, answer=12)
+    running = batch.run(Generation(early, word))
+    begun = [next(running) for _ in range(6)]
+    (late_text, _) = together(batch, [late])[0]
+    assert late_text == alone(small, late)[0]
+    assert "".join([*begun, *running]) == alone(small, early)[0]
+
+
+def test_a_call_that_is_left_frees_its_place_and_leaves_the_others_alone(small):
+    batch = BatchLoop(small, max_rows=2, cpu_threads=1)
+    stays, waits = plan([1, 2, 3], answer=30), plan([9, 8], answer=8)
+    staying = batch.run(Generation(stays, word))
+    leaving = batch.run(Generation(plan([4] * 20, answer=900), word))
+    begun = [next(staying), *(next(leaving) and "" for _ in range(3))]
+    leaving.close()
+    assert together(batch, [waits])[0] == alone(small, waits)
+    assert "".join([*begun, *staying]) == alone(small, stays)[0]
+
+
+def test_a_row_that_fails_takes_no_other_with_it(small):
+    def broken(token: int) -> str:
+        raise ValueError("no such token")
+
+    batch, good = BatchLoop(small, max_rows=4, cpu_threads=1), plan([1, 2, 3])
+    running = batch.run(Generation(good, word))
+    begun = next(running)
+    with pytest.raises(ValueError, match="no such token"):
+        list(batch.run(Generation(plan([7, 7]), broken)))
+    assert begun + "".join(running) == alone(small, good)[0]
+
+
+def test_a_failing_device_ends_every_call_with_its_error_and_the_next_one_runs(small):
+    counted = Counted(small)
+    counted.fail = True
+    batch = BatchLoop(counted, max_rows=4, cpu_threads=1)
+    running = batch.run(Generation(plan([1, 2, 3], answer=900), word))
+    next(running)
+    with pytest.raises(RuntimeError, match="the device is gone"):
+        list(batch.run(Generation(plan([4, 5]), word)))
+    with pytest.raises(RuntimeError, match="the device is gone"):
+        list(running)
+    counted.fail = False
+    assert together(batch, [plan([6, 7])])[0] == alone(small, plan([6, 7]))
+
+
+def test_a_call_without_a_place_says_so_in_time(small):
+    batch = BatchLoop(small, max_rows=1, cpu_threads=1)
+    running = batch.run(Generation(plan([1], answer=900), word))
+    next(running)
+    with pytest.raises(EngineTimeout, match="no place in the batch") as caught:
+        list(batch.run(Generation(plan([2], step_timeout_s=0.05), word)))
+    assert "fewer requests" in caught.value.fix
+    running.close()
+
+
+def test_each_row_draws_with_its_own_seed_and_sampling(small):
+    plans = [
+        plan([1, 2, 3], sampling=Sampling(temperature=t, top_p=p, presence_penalty=q), seed=s)
+        for t, p, q, s in ((1.0, 0.9, 0.0, 1), (1.0, 0.9, 0.0, 2), (0.7, 1.0, 1.5, 1), (0.0, 1.0, 1.5, 1))
+    ]
+    results = together(BatchLoop(small, max_rows=4, cpu_threads=1), plans)
+    assert results == [alone(small, each) for each in plans]
+    assert len({text for text, _ in results}) == len(plans)
+
+
+def test_memory_that_is_short_makes_calls_wait_instead_of_failing(small, monkeypatch):
+    monkeypatch.setattr("qwen_router.engines.batch_loop._free_bytes", lambda model: 0.0)
+    counted, plans = Counted(small), [plan([i], answer=10) for i in range(3)]
+    batch = BatchLoop(counted, max_rows=8, cpu_threads=1)
+    assert together(batch, plans[:1]) == [alone(small, plans[0])]  # after it the size of a token is known
+    counted.rows.clear()
+    assert together(batch, plans) == [alone(small, each) for each in plans]
+    assert max(counted.rows) == 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "auto"])
+def test_the_engine_answers_many_callers_as_it_answers_one(dtype):
+    engine = TransformersEngine(options=LoadOptions(dtype=dtype))
+    calls = [
+        Call(
+            model="qwen3-nano",
+            messages=(Message("user", text),),
+            thinking=ThinkingPlan(budget is not None, budget),
+            behaviour="toggle",
+            sampling=THINKING_SAMPLING if budget else GREEDY,
+            max_answer_tokens=30,
+            context_tokens=1024,
+            seed=3,
+        )
+        for text, budget in (
+            ("12 + 34?", None), ("Hello! " * 40, None), ("12 + 34 + 56 + 78?", 5), ("Write a poem.", None), ("7 + 8?", 60),
+        )
+    ]  # fmt: skip
+
+    def said(call: Call) -> tuple[str, int, int]:
+        *events, done = engine.stream(call)
+        assert isinstance(done, Done)
+        text = "".join(e.text for e in events if isinstance(e, Text | Reasoning))
+        return text, done.usage.reasoning_tokens, done.usage.answer_tokens
+
+    one_by_one = [said(call) for call in calls]
+    with ThreadPoolExecutor(len(calls)) as pool:
+        at_once = list(pool.map(said, calls))
+    assert at_once == one_by_one
+    engine.close()

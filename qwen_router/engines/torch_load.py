@@ -8,6 +8,7 @@ come from safetensors, never from pickles. What then runs on the model is not de
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -125,6 +126,8 @@ def _quantisation(quantise: str, checkpoint: Checkpoint, dtype: Any) -> Any:
 
     make: Any = BitsAndBytesConfig  # untyped
     if quantise == "int8":
+        # It says at every layer of every step that bf16 becomes f16 for the product, which is how LLM.int8 works.
+        logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)
         return make(load_in_8bit=True)
     stored = {"f16": torch.float16, "f32": torch.float32}.get(checkpoint.quant or "", torch.bfloat16)
     return make(
@@ -160,6 +163,7 @@ def _adapted(model: Any, adapter: Adapter) -> Any:
     from peft import PeftModel
 
     with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # between peft and transformers
         # peft says by a warning that an adapter does not cover what its own configuration names.
         warnings.filterwarnings("error", message="Found missing adapter keys")
         adapted: Any = PeftModel.from_pretrained(model, str(adapter.folder), local_files_only=True)
@@ -178,9 +182,9 @@ def _need(package: str, extra: str) -> None:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """No progress bars and no remarks while a model loads; what goes wrong comes as an exception."""
-    from transformers.utils import logging
+    from transformers.utils import logging as switches_of_transformers
 
-    switches: Any = logging  # they carry no types
+    switches: Any = switches_of_transformers  # they carry no types
     shown, verbosity = switches.is_progress_bar_enabled(), switches.get_verbosity()
     switches.disable_progress_bar()
     switches.set_verbosity_error()
