@@ -132,13 +132,13 @@ def defaults(folder: Path, dtype: str, *, steps: int, repeats: int, compiled: bo
         return StaticCache(config=model.config, max_cache_len=1024)
 
     def measure(name: str, make: Callable[[], Any]) -> None:
-        for rows, prompt_tokens in ((1, 64), (1, 768), (8, 64)):
+        for rows, prompt in ((1, 64), (1, 768), (8, 64)):
             bench = _Bench(model, steps)
-            found = [bench.times_ms(make(), rows=rows, prompt_tokens=prompt_tokens) for _ in range(repeats)]
+            found = [bench.times_ms(make(), rows=rows, prompt_tokens=prompt) for _ in range(repeats)]
             prompt_ms, step_ms = (min(values) for values in zip(*found, strict=True))
             median_ms = statistics.median(step for _, step in found)
             print(
-                f"  {name:34} {rows} x {prompt_tokens:4}: prompt {prompt_ms:8.1f} ms, step {step_ms:7.2f} ms ({median_ms:.2f})",
+                f"  {name:34} {rows} x {prompt:4}: prompt {prompt_ms:8.1f} ms, step {step_ms:7.2f} ms ({median_ms:.2f})",
                 flush=True,
             )
 

@@ -178,7 +178,7 @@ def test_a_dtype_that_does_not_exist_is_refused_at_once():
 @pytest.fixture
 def adapter(tmp_path: Path) -> Path:
     """A LoRA adapter of random weights for the demonstration model, written by peft, and `merged`: the sum made by hand."""
-    peft = pytest.importorskip("peft")
+    import peft
     import torch
 
     base, tokenizer = load(Checkpoint.at(demo_checkpoint()), F32)  # type: ignore[arg-type]

@@ -1,10 +1,12 @@
-"""Joins the caches of several sequences into one padded cache and takes rows out again, for `batch_loop.py`.
+"""Caches that several sequences of different lengths share, for `batch_loop.py`: rows are put in, stepped and taken out.
 
-Shorter sequences are padded on the left, so that the next token of all stands in the same column. Knows the two kinds of
-layer that Qwen's text models have: attention over everything, and linear attention (a state of fixed size). A cache with
-any other layer (sliding window) is left as it is, and `joinable` says so.
+Every row starts in the first column, so joining moves nothing, and a row's token is written behind its own last one. What
+attention sees is always a multiple of 64 columns wide, the rest of it masked, with one row as with many: kernels then add up
+the same numbers in the same order, whoever else is in the batch. Knows the two kinds of layer that Qwen's text models have:
+attention over everything, and linear attention (a state of fixed size). `joinable` says whether a cache has no other
+(sliding windows), and an attention that takes a mask for each row.
 
-    python -c "from qwen_router.engines.batch_cache import ROOM_TOKENS; print(ROOM_TOKENS)"
+    python -c "from qwen_router.engines.batch_cache import COLUMNS; print(COLUMNS)"
 """
 
 from __future__ import annotations
@@ -15,8 +17,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+COLUMNS = 64
+"""What the width that attention sees is a multiple of: more than any vector unit, so that no sum is split elsewhere."""
 ROOM_TOKENS = 256
 """Columns that a cache grows by. transformers' own layer copies itself at every token instead."""
+_MASKED = ("sdpa", "eager")
+"""Attentions that take a mask for each row; with another one, calls take turns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +39,47 @@ def new_cache(model: Any) -> Any:
     from transformers import DynamicCache
     from transformers.cache_utils import DynamicLayer
 
-    cache = DynamicCache(config=model.config)
-    cache.layers = [_roomy_layer()() if type(layer) is DynamicLayer else layer for layer in cache.layers]
+    cache: Any = DynamicCache(config=model.config)
+    cache.layers = [_row_layer()() if type(layer) is DynamicLayer else layer for layer in cache.layers]
+    cache.masked = model.config.get_text_config()._attn_implementation in _MASKED
     return cache
 
 
 def joinable(cache: Any) -> bool:
-    """Whether every layer is of a kind that `joined` knows."""
+    """Whether every layer is of a kind that `joined` knows, and attention can tell the rows' lengths apart."""
     from transformers.cache_utils import LinearAttentionLayer
 
-    return all(type(layer) in (_roomy_layer(), LinearAttentionLayer) for layer in cache.layers)
+    return bool(cache.masked) and all(type(layer) in (_row_layer(), LinearAttentionLayer) for layer in cache.layers)
+
+
+def step_inputs(cache: Any, lengths: Sequence[int], *, device: Any, dtype: Any) -> dict[str, Any]:
+    """What the model is told for one more token in each row, and the layers where to write it."""
+    import torch
+
+    width = _rounded(max(lengths) + 1)
+    ends = torch.tensor(lengths, device=device)
+    visible = torch.arange(width, device=device) <= ends[:, None]
+    hidden = torch.zeros((len(lengths), 1, 1, width), dtype=dtype, device=device)
+    mask: Any = hidden.masked_fill(~visible[:, None, None], torch.finfo(dtype).min)
+    if any(type(layer) is not _row_layer() for layer in cache.layers):
+        mask = {"full_attention": mask, "linear_attention": None}
+    for layer in cache.layers:
+        if isinstance(layer, _row_layer()):
+            layer.next = _Next(tuple(lengths), ends, width)
+    return {"position_ids": ends[:, None], "attention_mask": mask}
+
+
+@dataclass(frozen=True, slots=True)
+class _Next:
+    """Where the next token of each row goes (`lengths`, and as a tensor), and how many columns attention sees."""
+
+    lengths: tuple[int, ...]
+    ends: Any
+    width: int
 
 
 def joined(parts: Sequence[Part], *, keep: bool = False) -> Any:
-    """One cache of all these rows, in their order, as wide as the longest of them.
+    """One cache of all these rows, in their order.
 
     The old layers are emptied one by one, so that both never stand in memory together; `keep` leaves them as they are.
     """
@@ -55,7 +88,7 @@ def joined(parts: Sequence[Part], *, keep: bool = False) -> Any:
     for index in range(len(parts[0].cache.layers)):
         olds = [part.cache.layers[index] for part in parts]
         new = copy.copy(olds[0])
-        if isinstance(new, _roomy_layer()):
+        if isinstance(new, _row_layer()):
             new.hold([(old, part.rows, part.lengths) for old, part in zip(olds, parts, strict=True)])
         else:
             _join_states(new, [(old, part.rows) for old, part in zip(olds, parts, strict=True)])
@@ -85,36 +118,53 @@ def _join_states(new: Any, olds: Sequence[tuple[Any, tuple[int, ...]]]) -> None:
 
 
 @lru_cache(maxsize=1)
-def _roomy_layer() -> Any:
+def _row_layer() -> Any:
     """The layer's class, made when transformers is there."""
     from transformers.cache_utils import DynamicLayer
 
-    class RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call]  # its __init_subclass__ has no types
-        """`keys` and `values` are the front of larger tensors: a token more is written behind them, nothing is copied."""
+    class RowLayer(DynamicLayer):  # type: ignore[no-untyped-call]  # its __init_subclass__ has no types
+        """`keys` and `values` are the front of larger tensors: tokens are written behind them, nothing is copied.
 
+        With `next` set, one token is written to each row and `next.width` columns are given to attention; without it, any
+        number of tokens to the one row that there is, and attention gets what is filled.
+        """
+
+        next: _Next | None = None
         _all_keys: Any = None
         _all_values: Any = None
 
         def update(self, key_states: Any, value_states: Any, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
-            length = self.get_seq_length()
-            end = length + key_states.shape[-2]
+            step, self.next = self.next, None
+            end = max(step.lengths) + 1 if step else self.get_seq_length() + key_states.shape[-2]
             if self._all_keys is None or end > self._all_keys.shape[-2]:
                 self.dtype, self.device, self.is_initialized = key_states.dtype, key_states.device, True
-                self._all_keys = _longer(self.keys if length else None, key_states, end + ROOM_TOKENS)
-                self._all_values = _longer(self.values if length else None, value_states, end + ROOM_TOKENS)
-            self._all_keys[..., length:end, :] = key_states
-            self._all_values[..., length:end, :] = value_states
+                self._all_keys = _longer(self._all_keys, key_states, _rounded(end + ROOM_TOKENS))
+                self._all_values = _longer(self._all_values, value_states, _rounded(end + ROOM_TOKENS))
+            if step:
+                rows = range(len(step.lengths))
+                self._all_keys[rows, :, step.ends] = key_states[:, :, 0]
+                self._all_values[rows, :, step.ends] = value_states[:, :, 0]
+            else:
+                start = end - key_states.shape[-2]
+                self._all_keys[..., start:end, :] = key_states
+                self._all_values[..., start:end, :] = value_states
             self.keys, self.values = self._all_keys[..., :end, :], self._all_values[..., :end, :]
-            return self.keys, self.values
+            if step is None:
+                return self.keys, self.values
+            return self._all_keys[..., : step.width, :], self._all_values[..., : step.width, :]
 
         def hold(self, parts: Sequence[tuple[Any, tuple[int, ...], tuple[int, ...]]]) -> None:
-            """Become these rows of other layers, pushed to the right end of as many columns as the longest needs."""
-            columns = max(max(lengths) for _, _, lengths in parts)
-            self._all_keys = _side_by_side([(layer.keys, rows, n) for layer, rows, n in parts], columns)
-            self._all_values = _side_by_side([(layer.values, rows, n) for layer, rows, n in parts], columns)
-            self.keys, self.values = self._all_keys[..., :columns, :], self._all_values[..., :columns, :]
+            """Become these rows of other layers."""
+            end = max(max(lengths) for _, _, lengths in parts)
+            self._all_keys = _stacked([(layer.keys, rows, n) for layer, rows, n in parts], _rounded(end + ROOM_TOKENS))
+            self._all_values = _stacked([(layer.values, rows, n) for layer, rows, n in parts], _rounded(end + ROOM_TOKENS))
+            self.keys, self.values = self._all_keys[..., :end, :], self._all_values[..., :end, :]
 
-    return RoomyLayer
+    return RowLayer
+
+
+def _rounded(columns: int) -> int:
+    return -(-columns // COLUMNS) * COLUMNS
 
 
 def _longer(old: Any, like: Any, columns: int) -> Any:
@@ -124,14 +174,13 @@ def _longer(old: Any, like: Any, columns: int) -> Any:
     return new
 
 
-def _side_by_side(parts: Sequence[tuple[Any, tuple[int, ...], tuple[int, ...]]], columns: int) -> Any:
-    """Rows of tensors (rows, heads, columns, width) in one: zeros on the left of shorter ones, room on the right."""
+def _stacked(parts: Sequence[tuple[Any, tuple[int, ...], tuple[int, ...]]], columns: int) -> Any:
+    """Rows of tensors (rows, heads, columns, width) in one, each with as many of its columns as it has tokens."""
     like, count = parts[0][0], sum(len(rows) for _, rows, _ in parts)
-    out = like.new_zeros((count, like.shape[1], columns + ROOM_TOKENS, like.shape[-1]))
+    out = like.new_zeros((count, like.shape[1], columns, like.shape[-1]))
     at = 0
     for tensor, rows, lengths in parts:
-        used = max(lengths)
-        for row in rows:
-            out[at, :, columns - used : columns] = tensor[row, :, tensor.shape[-2] - used :]
+        for row, length in zip(rows, lengths, strict=True):
+            out[at, :, :length] = tensor[row, :, :length]
             at += 1
     return out

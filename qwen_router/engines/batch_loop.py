@@ -2,7 +2,7 @@
 
 `BatchLoop.run` gives one generation's text; calls of several threads share the batch without knowing of each other. One
 thread works while there is work. A prompt, and the stop sentence of a spent thinking budget, are read alone (512 tokens
-a step at most) and joined then, so that padding never touches them. What each row says next is `token_loop.py`'s
+a step at most) and joined then. What each row says next is `token_loop.py`'s
 decision. transformers' own continuous batching is not used: nothing can be put into a running request of it, and its
 requests share one seed and know neither min-p nor a presence penalty of their own.
 
@@ -17,7 +17,7 @@ from queue import Empty, SimpleQueue
 from threading import Condition, Event, Thread
 from typing import Any
 
-from qwen_router.engines.batch_cache import Part, held_bytes, joinable, joined, new_cache
+from qwen_router.engines.batch_cache import Part, held_bytes, joinable, joined, new_cache, step_inputs
 from qwen_router.engines.sampler import Scores
 from qwen_router.engines.token_loop import PREFILL_CHUNK_TOKENS, Generation, TokenPlan
 from qwen_router.engines.torch_steps import cpu_threads_set
@@ -126,6 +126,15 @@ class BatchLoop:
         return [*self._reading, *(row for group in self._groups for row in group.rows)]
 
     def _work(self) -> None:
+        try:
+            self._work_while_there_are_rows()
+        except BaseException as error:  # nobody may wait for a thread that is gone
+            with self._changed:
+                for row in (*self._waiting, *self._rows):
+                    row.end(error)
+                self._waiting, self._reading, self._groups, self._worker = [], [], [], None
+
+    def _work_while_there_are_rows(self) -> None:
         while True:
             with self._changed:
                 self._let_go()
@@ -152,12 +161,12 @@ class BatchLoop:
 
     def _admit(self) -> None:
         while self._waiting and len(self._rows) < self._max_rows and self._fits(self._waiting[0].generation.plan):
-            row = self._waiting.pop(0)
+            row = self._waiting[0]
             row.admitted, row.cache = True, new_cache(self._model)
-            self._reading.append(row)
+            self._reading.append(self._waiting.pop(0))
 
     def _fits(self, plan: TokenPlan) -> bool:
-        """Whether the memory that is free holds one more at its longest, padded like the others; the first always may."""
+        """Whether the memory that is free holds one more at its longest, as wide as the widest; the first always may."""
         plans = [row.generation.plan for row in self._rows]
         free_bytes = _free_bytes(self._model) if plans else None
         if free_bytes is None:
@@ -255,14 +264,10 @@ class BatchLoop:
         """Read ids into the cache, as many for every row; the scores behind them, shape (rows, vocabulary)."""
         import torch
 
-        device, lengths = self._model.device, [row.length for row in rows]
-        inputs: dict[str, Any] = {}
-        if len(rows) > 1:
-            inputs["position_ids"] = torch.tensor([[length] for length in lengths], device=device)
-        if len(set(lengths)) > 1:
-            columns = torch.arange(max(lengths) + 1, device=device)
-            starts = torch.tensor([[max(lengths) - length] for length in lengths], device=device)
-            inputs["attention_mask"] = (columns >= starts).long()
+        device, inputs = self._model.device, dict[str, Any]()
+        if all(len(its_ids) == 1 and row.length for row, its_ids in zip(rows, ids, strict=True)) and joinable(cache):
+            lengths = [row.length for row in rows]
+            inputs = step_inputs(cache, lengths, device=device, dtype=self._model.dtype)
         with torch.inference_mode(), cpu_threads_set(self._cpu_threads):
             tokens = torch.tensor(ids, device=device)
             out = self._model(input_ids=tokens, past_key_values=cache, use_cache=True, logits_to_keep=1, **inputs)
