@@ -238,6 +238,13 @@ def test_memory_that_is_short_makes_calls_wait_instead_of_failing(small, monkeyp
     assert max(counted.rows) == 1
 
 
+def test_with_an_attention_that_takes_no_mask_for_each_row_calls_take_turns(small, monkeypatch):
+    monkeypatch.setattr("qwen_router.engines.batch_cache._MASKED", ())
+    counted, plans = Counted(small), [plan([i] * (i + 1), answer=8) for i in range(3)]
+    assert together(BatchLoop(counted, max_rows=4, cpu_threads=1), plans) == [alone(small, each) for each in plans]
+    assert max(counted.rows) == 1
+
+
 @pytest.mark.parametrize("dtype", ["float32", "auto"])
 def test_the_engine_answers_many_callers_as_it_answers_one(dtype):
     """In bf16 greedy only: whether two batches add up to the same bits is the processor's library's business."""
