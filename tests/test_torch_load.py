@@ -19,7 +19,9 @@ from qwen_router.engines.torch_load import LoadOptions, device_map_for, load, mo
 from qwen_router.engines.transformers import TransformersEngine
 from qwen_router.errors import EngineError, EngineRefused, InvalidRequest, MissingExtra
 from qwen_router.request import Message
+from qwen_router.router import Router
 from qwen_router.settings import Settings
+from tests.worlds import machine
 
 F32 = LoadOptions(dtype="float32")
 
@@ -235,6 +237,13 @@ def test_an_adapter_without_its_base_names_it(adapter):
     changed(adapter, "adapter_config.json", base_model_name_or_path="Qwen/Qwen3-8B")
     with pytest.raises(EngineRefused, match="made for 'Qwen/Qwen3-8B'"):
         answer(TransformersEngine((adapter,)), "sums-lora")
+
+
+def test_an_adapter_without_its_base_does_not_stop_routing(tmp_path):
+    (tmp_path / "adapter_config.json").write_text('{"peft_type": "LORA", "base_model_name_or_path": "Qwen/Qwen3-8B"}')
+    engine = TransformersEngine((tmp_path,))
+    assert [b.quant for b in engine.installed()] == ["bf16", None]
+    assert Router(engines=[engine], machine=machine(), settings=Settings()).route("Hi").chosen is not None
 
 
 @pytest.mark.parametrize(
