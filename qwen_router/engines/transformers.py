@@ -41,7 +41,7 @@ from qwen_router.errors import EngineError, EngineRefused, RouterError
 from qwen_router.hardware.machine import EngineName, ServedBuild
 
 MAX_BATCH = 8
-"""Calls that run together. Twice as many give half as much again on two cores (docs/local_engines.md); each waits longer."""
+"""Calls that run together. Measured at 8 (docs/local_engines.md); with more each call waits longer for its next token."""
 
 
 @dataclass(frozen=True)
