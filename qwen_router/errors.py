@@ -8,10 +8,12 @@ The command line turns them into one line on stderr and an exit code, the servic
       InvalidPolicy                2   400  a policy file is wrong (tell its author: file, line, key)
       InvalidMachine               2   400  a machine file or preset name is wrong
       InvalidTool                  2   400  a tool file is wrong (tell its author: file, and what it raised or lacks)
+      InvalidTemplate              2   400  a prompt template's file is wrong (tell its author: file, line, key)
       UnknownName                  2   404  no model, policy, engine, quantisation of that name (close matches named)
       CatalogError                 1   500  a catalog row is wrong (tell the maintainers)
       MissingExtra                 1   501  an optional package is not installed
       NoModelFits                  3   422  nothing can serve the request here
+      NotEnoughDisk                3   507  what is to be downloaded has no room
       EngineError                  1   502  the engine failed after a sound decision
         EngineUnreachable          4   503  nobody answers there; worth a retry
         EngineTimeout              4   504  it answers, but not in time; worth a retry
@@ -61,6 +63,11 @@ class InvalidTool(RouterError):
     http_status = 400
 
 
+class InvalidTemplate(RouterError):
+    exit_code = 2
+    http_status = 400
+
+
 class UnknownName(RouterError):
     """`name` is not one of the known names; `close` holds up to three that look like it."""
 
@@ -101,6 +108,11 @@ class MissingExtra(RouterError):
 class NoModelFits(RouterError):
     exit_code = 3
     http_status = 422
+
+
+class NotEnoughDisk(RouterError):
+    exit_code = 3
+    http_status = 507
 
 
 class EngineError(RouterError):

@@ -56,7 +56,8 @@ class ToolSpec:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message. `reasoning` is what an assistant turn thought, kept apart from what it said."""
+    """One message. `reasoning` is what an assistant turn thought, kept apart from what it said. `ask` is the person's own
+    part of `text` where a template wrote the rest (None: all of it is): only that is classified."""
 
     role: Role
     text: str = ""
@@ -65,6 +66,7 @@ class Message:
     tool_call_id: str | None = None
     name: str | None = None
     reasoning: str | None = None
+    ask: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

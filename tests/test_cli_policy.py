@@ -38,10 +38,14 @@ def write(tmp_path: Path, text: str, name: str = "mine") -> str:
 
 
 def policy(*words: str, stdin: bytes = b"") -> tuple[int, str, str]:
-    """(exit code, output, errors) of the command, through the entry point but in this process: there are many of them."""
+    return here("policy", *words, stdin=stdin)
+
+
+def here(*words: str, stdin: bytes = b"") -> tuple[int, str, str]:
+    """(exit code, output, errors) of a command, through the entry point but in this process: there are many of them."""
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-        patch.setattr(sys, "argv", ["qwen-router", "policy", *words])
+        patch.setattr(sys, "argv", ["qwen-router", *words])
         patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
         patch.setenv("OLLAMA_HOST", "127.0.0.1:1")
         if cli.app.registered_commands:  # once a process is enough

@@ -166,7 +166,7 @@ def test_a_call_that_is_left_frees_its_place_and_leaves_the_others_alone(small):
     batch = BatchLoop(small, max_rows=2, cpu_threads=1)
     stays, waits = plan([1, 2, 3], answer=30), plan([9, 8], answer=8)
     staying = batch.run(Generation(stays, word))
-    leaving = batch.run(Generation(plan([4] * 20, answer=900), word))
+    leaving = batch.run(Generation(plan([4] * 20, answer=900, end_ids=frozenset()), word))
     begun = [next(staying), *(next(leaving) and "" for _ in range(3))]
     leaving.close()
     assert together(batch, [waits])[0] == alone(small, waits)
@@ -189,7 +189,7 @@ def test_a_failing_device_ends_every_call_with_its_error_and_the_next_one_runs(s
     counted = Counted(small)
     counted.fail = True
     batch = BatchLoop(counted, max_rows=4, cpu_threads=1)
-    running = batch.run(Generation(plan([1, 2, 3], answer=900), word))
+    running = batch.run(Generation(plan([1, 2, 3], answer=900, end_ids=frozenset()), word))
     next(running)
     with pytest.raises(RuntimeError, match="the device is gone"):
         list(batch.run(Generation(plan([4, 5]), word)))
@@ -210,7 +210,7 @@ def test_a_thread_that_dies_ends_every_call_with_its_error_and_the_next_call_sta
 
 def test_a_call_without_a_place_says_so_in_time(small):
     batch = BatchLoop(small, max_rows=1, cpu_threads=1)
-    running = batch.run(Generation(plan([1], answer=900), word))
+    running = batch.run(Generation(plan([1], answer=900, end_ids=frozenset()), word))
     next(running)
     with pytest.raises(EngineTimeout, match="no place in the batch") as caught:
         list(batch.run(Generation(plan([2], step_timeout_s=0.05), word)))

@@ -30,6 +30,7 @@ def test_the_wheel_carries_data_and_no_stray_top_level_package(wheel: Path) -> N
         "qwen_router/tools/calculator.py",
         "qwen_router/catalog/data/qwen3.yaml",
         "qwen_router/profile/data/classifier.npz",
+        "qwen_router/prompts/data/mathematics.yaml",
         "qwen_router/demo/qwen3-nano/model.safetensors",
         "qwen_router/demo/qwen3-nano/qwen3-nano-q8_0.gguf",
         "qwen_router/py.typed",

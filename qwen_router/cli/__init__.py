@@ -46,9 +46,25 @@ def _root(
 
 def register() -> None:
     """Add every command to `app`."""
-    from qwen_router.cli import ask, decisions, demo, doctor, evaluate, machine, models, policy, route, serve, train
+    from qwen_router.cli import (
+        ask,
+        chat,
+        decisions,
+        demo,
+        doctor,
+        evaluate,
+        machine,
+        models,
+        policy,
+        prompts,
+        pull,
+        route,
+        serve,
+        train,
+    )
 
-    for module in (route, ask, models, machine, policy, decisions, doctor, serve, train, evaluate, demo):
+    rooms = (route, ask, chat, models, pull, machine, policy, prompts, decisions, doctor, serve, train, evaluate, demo)
+    for module in rooms:
         module.add_to(app)
 
 
@@ -61,7 +77,9 @@ def main() -> None:
         register()
         app()
     except RouterError as error:
-        typer.echo(f"error: {error.problem}\n  try: {error.fix}", err=True)
+        from qwen_router.cli.common import printable  # a server may have written part of it
+
+        typer.echo(printable(f"error: {error.problem}\n  try: {error.fix}"), err=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         typer.echo("interrupted", err=True)

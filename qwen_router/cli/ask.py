@@ -19,6 +19,8 @@ from qwen_router.cli.common import (
     router_from,
     tell_unreachable,
 )
+from qwen_router.cli.prompts import SetOption, filled
+from qwen_router.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from qwen_router.reply import Reply
@@ -42,16 +44,27 @@ def ask(
     budget: Annotated[int | None, typer.Option(min=1, help="Most tokens to think for.")] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Most tokens of the answer.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the sampling.")] = None,
+    template: Annotated[
+        str | None, typer.Option("--template", "-t", help="Put the words into this prompt template (prompts list).")
+    ] = None,
+    values: SetOption = None,
     show_reasoning: Annotated[
         bool, typer.Option("--reasoning/--no-reasoning", help="Show the thinking (on stderr).")
     ] = True,
     as_json: JsonOption = False,
 ) -> None:
     """Answer a request with the model that routing chooses among those that run here."""
-    from qwen_router.engines.base import Reasoning, Text
-    from qwen_router.request import ToolCall
+    from qwen_router.catalog import Catalog
+    from qwen_router.cli.shown import AnswerPrinter, aftermath, aside
+    from qwen_router.request import Request
 
-    request = read_request(words, attach)
+    if template is not None:
+        known = model if model is not None and Catalog.load().resolve(model) is not None else None
+        request = Request(messages=filled(template, words, values, attach, family=known, thinking=think))
+    elif values:
+        raise InvalidRequest("--set gives a value to a template, and none is named", fix="--template mathematics")
+    else:
+        request = read_request(words, attach)
     wishes = replace(
         request.wishes, model=model, thinking=think, thinking_budget_tokens=budget, max_output_tokens=max_tokens, seed=seed
     )
@@ -64,39 +77,15 @@ def ask(
             print_json(reply_line(stream.reply))
             return
         tell_unreachable(router)
-        said = thought = False
-        try:
+        with AnswerPrinter(reasoning=show_reasoning) as printer:
             for event in stream:
-                if isinstance(event, Text | ToolCall) and thought and not said:
-                    typer.echo(err=True)  # the thinking ends its own line
-                match event:
-                    case Reasoning(text) if show_reasoning:
-                        typer.secho(text, nl=False, err=True, dim=True)
-                        thought = True
-                    case Text(text):
-                        typer.echo(text, nl=False)
-                        said = True
-                    case ToolCall(name=name, arguments=arguments):
-                        typer.echo(f"[calls {name} with {dict(arguments)}]", nl=False)
-                        said = True
-        finally:
-            if said:
-                typer.echo()
-        _print_end(stream.reply)
+                printer.take(event)
+        reply = stream.reply
+        took = f"{reply.served_by.label} on {reply.served_by.build.engine}, {reply.timings.total_s:.1f} s"
+        for line in (took, *aftermath(reply)):
+            aside(line)
     finally:
         router.close()
-
-
-def _print_end(reply: Reply) -> None:
-    typer.secho(
-        f"— {reply.served_by.label} on {reply.served_by.build.engine}, {reply.timings.total_s:.1f} s", err=True, dim=True
-    )
-    for attempt in reply.failed_attempts:
-        typer.secho(f"— before: {attempt}", err=True, dim=True)
-    for violation in reply.violations:
-        typer.secho(f"— violation: {violation.kind}: {violation.detail}", err=True, dim=True)
-    if reply.notice:
-        typer.secho(f"— {reply.notice}", err=True, dim=True)
 
 
 def reply_line(reply: Reply) -> dict[str, object]:

@@ -111,7 +111,7 @@ def tell_unreachable(router: Router) -> None:
     """Say which configured engines did not answer. Ollama is looked for unasked, so its absence is told only by `doctor`."""
     for error in router.unreachable:
         if getattr(error, "engine", "") != "ollama" or os.environ.get("OLLAMA_HOST"):
-            typer.secho(f"left out: {error.problem}", err=True, dim=True)
+            dimmed(f"left out: {printable(error.problem)}")
 
 
 def say(line: str, *, hang: int) -> None:
@@ -119,10 +119,35 @@ def say(line: str, *, hang: int) -> None:
     typer.echo(fill(line, 80, subsequent_indent=" " * hang, break_long_words=False, break_on_hyphens=False))
 
 
+_VISIBLE = {
+    **{code: chr(0x2400 + code) for code in range(0x20) if chr(code) not in "\t\n"},
+    0x7F: "\u2421",
+    **{code: f"\\x{code:02x}" for code in range(0x80, 0xA0)},
+}
+"""Control characters as a terminal may show them: Unicode's control pictures, and escapes for those of Latin-1."""
+_JSON_ESCAPES = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
+
+
+def printable(text: str) -> str:
+    """Text of a model, a server or a file as a terminal may get it: no character of it moves the cursor, sets the title or
+    a colour. Each is replaced on its own, so a sequence that is split over two pieces does no harm either."""
+    return text.replace("\r\n", "\n").translate(_VISIBLE)
+
+
+def dims() -> bool:
+    """Whether `dimmed` may dim: standard error is a terminal, and NO_COLOR (no-color.org) is not set."""
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+
+
+def dimmed(text: str, *, nl: bool = True) -> None:
+    """A remark on standard error, dimmed where that is wanted. The text must be `printable`."""
+    typer.secho(text, nl=nl, err=True, dim=True if dims() else None)
+
+
 def print_json(value: object) -> None:
     import json
 
-    typer.echo(json.dumps(value, ensure_ascii=False))
+    typer.echo(json.dumps(value, ensure_ascii=False).translate(_JSON_ESCAPES))  # the rest of them JSON escapes itself
 
 
 def console() -> Console:

@@ -11,21 +11,24 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
 
-from qwen_router.engines.base import Call, Event, ThinkingPlan
+from qwen_router.engines.base import Call, Event
 from qwen_router.engines.chatml import END, thought_prompt
 from qwen_router.engines.clients import PerLoop, Shared
-from qwen_router.engines.dialects import GENERIC, Dialect, recognised
+from qwen_router.engines.dialects import GENERIC, Dialect, key_header, recognised
+from qwen_router.engines.exchange import Bodies, Exchange, Post, answering
 from qwen_router.engines.local_prompt import effective_sampling, neutralised, tool_specs
-from qwen_router.engines.openai_exchange import Bodies, Exchange, holds_format_back
+from qwen_router.engines.openai_exchange import OpenAIExchange, holds_format_back
 from qwen_router.engines.structured import asking_for_format
-from qwen_router.engines.thinking import neutralise
+from qwen_router.engines.thinking import STOP_SENTENCE, neutralise
 from qwen_router.engines.wire import (
     PROBE_TIMEOUT_S,
+    ClosedUnheard,
     Peer,
     async_client_options,
     base64_text,
@@ -57,17 +60,28 @@ _log = logging.getLogger(__name__)
 
 
 class OpenAIEngine:
-    """One server. `endpoint` is its base address, with or without `/v1`; `api_key` goes into the Authorization header.
+    """One server. `endpoint` is its base address, with or without `/v1`; a query in it (Azure's api-version) goes with every
+    request. `api_key` is sent the way that the host wants it. `models` are served without being listed.
 
-    `timeout_s` bounds the questions about models; a call brings its own.
+    `timeout_s` bounds the questions about models; a call brings its own. Raises `InvalidRequest` for Ollama's `/v1`.
     """
 
     name: EngineName = "openai"
 
-    def __init__(self, endpoint: str, *, api_key: str | None = None, timeout_s: float = PROBE_TIMEOUT_S) -> None:
-        self.endpoint = endpoint.rstrip("/")
+    def __init__(
+        self,
+        endpoint: str,
+        *,
+        api_key: str | None = None,
+        models: Sequence[str] = (),
+        timeout_s: float = PROBE_TIMEOUT_S,
+    ) -> None:
+        address, _, query = endpoint.partition("?")
+        self.endpoint = address.rstrip("/")
         self._base = self.endpoint if _has_version(self.endpoint) else self.endpoint + "/v1"
-        self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._query = dict(parse_qsl(query))
+        self._headers = key_header(self.endpoint, api_key)
+        self._unlisted = [{"id": name} for name in models]
         self._timeout_s = timeout_s
         self._peer = Peer("openai", self.endpoint, f"start the server, or correct the address {self.endpoint}")
         self._dialect: Dialect | None = None
@@ -101,7 +115,7 @@ class OpenAIEngine:
                             break
                 yield from exchange.end()
             except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError) as error:
-                raise self._peer.of_httpx(error) from error
+                self._broke(error, exchange)
 
     async def astream(self, call: Call) -> AsyncIterator[Event]:
         import httpx
@@ -128,7 +142,14 @@ class OpenAIEngine:
                 for event in exchange.end():
                     yield event
             except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError) as error:
-                raise self._peer.of_httpx(error) from error
+                self._broke(error, exchange)
+
+    def _broke(self, error: Exception, exchange: OpenAIExchange) -> None:
+        """Return when the same may be asked once more, else raise."""
+        ours = self._peer.of_httpx(error)
+        if not isinstance(ours, ClosedUnheard):
+            raise ours from error
+        exchange.unheard(ours)
 
     def close(self) -> None:
         self._clients.close()
@@ -139,14 +160,20 @@ class OpenAIEngine:
     def _client(self) -> httpx.Client:
         import httpx
 
-        return httpx.Client(headers=self._headers, **client_options(self.endpoint, timeout_s=self._timeout_s))
+        return httpx.Client(
+            headers=self._headers, params=self._query, **client_options(self.endpoint, timeout_s=self._timeout_s)
+        )
 
     def _aclient(self) -> httpx.AsyncClient:
         import httpx
 
-        return httpx.AsyncClient(headers=self._headers, **async_client_options(self.endpoint, timeout_s=self._timeout_s))
+        options = async_client_options(self.endpoint, timeout_s=self._timeout_s)
+        return httpx.AsyncClient(headers=self._headers, params=self._query, **options)
 
-    def _models(self) -> list[Mapping[str, Any]]:
+    def _models(self) -> Sequence[Mapping[str, Any]]:
+        if self._unlisted:
+            self._dialect = self._dialect or recognised(self._base, (), self._get)
+            return self._unlisted
         if why := refused_at_once(self._base):
             raise self._peer.unreachable(why)
         import httpx
@@ -164,7 +191,15 @@ class OpenAIEngine:
             raise self._peer.nonsense("/v1/models lists no models")
         if self._dialect is None:
             self._dialect = recognised(self._base, data, self._get)
+        self._spoken_to(self._dialect)
         return data
+
+    def _spoken_to(self, dialect: Dialect) -> Dialect:
+        if dialect.name == "ollama":
+            root = self._base.removesuffix("/v1")
+            fix = f"set OLLAMA_HOST={root} and take {root} out of QWEN_ROUTER_ENDPOINTS"
+            raise self._peer.refused("it is Ollama, whose /v1 cannot set the context nor switch thinking off", fix=fix)
+        return dialect
 
     def _get(self, path: str) -> tuple[int, str]:
         """What a path below the server's root answers; nothing is (0, "")."""
@@ -201,8 +236,8 @@ class OpenAIEngine:
             except EngineUnreachable:
                 raise
             except EngineError:
-                self._dialect = recognised(self._base, (), self._get)
-        return self._dialect or GENERIC
+                self._dialect = self._dialect or recognised(self._base, (), self._get)
+        return self._spoken_to(self._dialect or GENERIC)
 
     def _build(self, model: Mapping[str, Any], dialect: Dialect) -> ServedBuild:
         from qwen_router.catalog import Catalog
@@ -225,13 +260,13 @@ class OpenAIEngine:
 
     # ── what is sent ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _exchange(self, call: Call, dialect: Dialect) -> Exchange:
+    def _exchange(self, call: Call, dialect: Dialect) -> OpenAIExchange:
         bodies = Bodies(
-            chat=lambda: self._body(call, dialect),
-            raw=lambda reasoning: self._raw_body(call, dialect, reasoning),
-            formatted=lambda reasoning: self._body(_answering(call, reasoning), dialect),
+            chat=lambda: Post("/chat/completions", self._body(call, dialect)),
+            raw=lambda reasoning: Post("/completions", self._raw_body(call, dialect, reasoning)),
+            formatted=lambda reasoning: Post("/chat/completions", self._body(answering(call, reasoning), dialect)),
         )
-        return Exchange(call, self._peer, dialect, bodies)
+        return OpenAIExchange(call, self._peer, dialect, bodies)
 
     def _common(self, call: Call, dialect: Dialect, *, thinks: bool) -> dict[str, Any]:
         """What chats and raw prompts have in common."""
@@ -248,7 +283,7 @@ class OpenAIEngine:
         return body | {name: getattr(sampling, name) for name in sorted(dialect.samplers)}
 
     def _body(self, call: Call, dialect: Dialect) -> dict[str, Any]:
-        thinks = call.thinking.enabled and call.thinking.budget_tokens != 0
+        thinks = call.thinking.enabled
         body = self._common(call, dialect, thinks=thinks) | {
             "messages": self._messages(call if dialect.formats != "never" else asking_for_format(call)),
             "max_tokens": output_limit_tokens(call),
@@ -258,6 +293,8 @@ class OpenAIEngine:
             body |= {"enable_thinking": thinks} if dialect.switch == "body" else {_TEMPLATE: {"enable_thinking": thinks}}
         if thinks and call.thinking.budget_tokens is not None and dialect.budget_field is not None:
             body[dialect.budget_field] = call.thinking.budget_tokens
+            if dialect.name == "llamacpp":
+                body["reasoning_budget_message"] = STOP_SENTENCE
         if call.tools and call.tool_choice != "none":
             body["tools"] = neutralised(tool_specs(call))
             body["tool_choice"] = _tool_choice(call.tool_choice)
@@ -330,16 +367,9 @@ class OpenAIEngine:
         exchange.refused(self._peer.of_status(status, said, fix=fix))
 
 
-def _answering(call: Call, reasoning: str) -> Call:
-    """The call that asks for the answer alone, with what was thought before it."""
-    asked = "Give the final answer now." if call.response_format is None else "Give the final answer now, as JSON."
-    thought = (Message("assistant", reasoning), Message("user", asked)) if reasoning.strip() else ()
-    return replace(call, messages=(*call.messages, *thought), thinking=ThinkingPlan(enabled=False))
-
-
 def _has_version(endpoint: str) -> bool:
-    last = endpoint.rpartition("/")[2]
-    return len(last) >= 2 and last[0] == "v" and last[1].isdigit()
+    """Whether a part of the path is a version: `/v1`, or `/v1/projects/...` of Vertex."""
+    return any(re.fullmatch(r"v\d+\w*", part) for part in urlsplit(endpoint).path.split("/"))
 
 
 def _tool_choice(choice: str | None) -> Any:

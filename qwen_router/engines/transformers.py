@@ -35,7 +35,7 @@ from qwen_router.engines.local_prompt import (
 from qwen_router.engines.residence import Residence, threads_for, usable_cores
 from qwen_router.engines.thinking import OPEN
 from qwen_router.engines.token_loop import Generation, TokenPlan
-from qwen_router.engines.token_plan import STOP_SENTENCE, Limits, token_plan
+from qwen_router.engines.token_plan import EARLY_STOP, Limits, token_plan
 from qwen_router.engines.torch_load import LoadOptions, load
 from qwen_router.errors import EngineError, EngineRefused, RouterError
 from qwen_router.hardware.machine import EngineName, ServedBuild
@@ -73,7 +73,7 @@ class TransformersEngine:
         *,
         options: LoadOptions | None = None,
         max_batch: int = MAX_BATCH,
-        stop_sentence: str = STOP_SENTENCE,
+        stop_sentence: str = EARLY_STOP,
     ) -> None:
         self._folders = named((demo_checkpoint(), *folders))
         self._options = options or LoadOptions()

@@ -22,7 +22,7 @@ from qwen_router.profile import chars
 from qwen_router.profile.classifier import Classifier, Scores, default_classifier
 from qwen_router.profile.features import Text, read_texts
 from qwen_router.profile.language import language_of, output_languages
-from qwen_router.profile.reading import EXCERPT_CHARS, ask_of, excerpt_of
+from qwen_router.profile.reading import EXCERPT_CHARS, asked_of, excerpt_of
 from qwen_router.profile.tokens import many_request_tokens
 from qwen_router.profile.types import DOMAINS, Domain, Profile
 from qwen_router.request import MODALITIES, Modality, Request
@@ -70,8 +70,8 @@ def _inspect_batch(batch: Sequence[Request | str], model: Classifier) -> list[Pr
     """The one path that every request takes: what goes character by character is done once for the whole batch."""
     started = time.perf_counter()
     requests = [Request.from_text(item) if isinstance(item, str) else item for item in batch]
-    asks = [ask_of(request) for request in requests]
-    texts = [text_of(request, ask) for request, ask in zip(requests, asks, strict=True)]
+    asks = [asked_of(request) for request in requests]
+    texts = [text_of(request, ask) for request, (ask, _) in zip(requests, asks, strict=True)]
     read = read_texts(texts)
     tokens = many_request_tokens(requests)
     scores = [model.scores(read.features(i, text)) for i, text in enumerate(texts)]
@@ -79,7 +79,15 @@ def _inspect_batch(batch: Sequence[Request | str], model: Classifier) -> list[Pr
     elapsed_us = (time.perf_counter() - started) * 1e6 / len(batch)  # what is left takes some 10 microseconds a request
     return [
         _profile(
-            requests[i], asks[i], texts[i].excerpt, read.by_class[i], scores[i], languages[i], tokens[i], model, elapsed_us
+            requests[i],
+            asks[i][1],
+            texts[i].excerpt,
+            read.by_class[i],
+            scores[i],
+            languages[i],
+            tokens[i],
+            model,
+            elapsed_us,
         )
         for i in range(len(batch))
     ]
@@ -98,7 +106,7 @@ def text_of(request: Request, ask: str) -> Text:
 
 def _profile(
     request: Request,
-    ask: str,
+    whole_ask: str,
     excerpt: str,
     by_class: NDArray[np.intp],
     scores: Scores,
@@ -121,7 +129,7 @@ def _profile(
         depth=scores.depth if nothing is None else 0.0,
         difficulty=scores.difficulty if nothing is None else 0.0,
         language=language,
-        output_languages=output_languages(ask, language),
+        output_languages=output_languages(whole_ask, language),
         modalities=modalities_of(request),
         confidence=confidence,
         abstained=reason is not None,

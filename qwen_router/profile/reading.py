@@ -1,4 +1,5 @@
-"""Which text of a request the classifier reads: the last human ask, without what agent harnesses wrap around it.
+"""Which text of a request the classifier reads: the last human ask, without what agent harnesses and prompt templates wrap
+around it.
 
 Long text is read at both ends and in two windows between, so that the cost stays flat. Nothing here judges the text.
 
@@ -54,12 +55,17 @@ def _stripped(text: str) -> str:
 
 def ask_of(request: Request) -> str:
     """The last text that a person wrote: the newest user message that holds more than envelopes."""
+    return asked_of(request)[0]
+
+
+def asked_of(request: Request) -> tuple[str, str]:
+    """(`ask_of`, the same with what a prompt template wrote around it, which may say in which language to answer)."""
     for message in reversed(request.messages):
         if message.role == "user" and message.text:
-            ask = strip_envelopes(message.text)
+            ask = strip_envelopes(message.text if message.ask is None else message.ask)
             if ask and not ask[:4096].isspace():
-                return ask
-    return ""
+                return ask, ask if message.ask is None else message.text
+    return "", ""
 
 
 def excerpt_of(text: str) -> str:
