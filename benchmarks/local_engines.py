@@ -30,9 +30,10 @@ def _engine(name: str, threads: int | None) -> Engine:
         from qwen_router.engines.llamacpp import LlamaCppEngine
 
         return LlamaCppEngine(threads=threads)
+    from qwen_router.engines.torch_load import LoadOptions
     from qwen_router.engines.transformers import TransformersEngine
 
-    return TransformersEngine(dtype=name.partition("-")[2] or "auto")
+    return TransformersEngine(options=LoadOptions(dtype=name.partition("-")[2] or "auto"))
 
 
 def _call(model: str, text: str) -> Call:

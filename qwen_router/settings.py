@@ -8,6 +8,8 @@ QWEN_ROUTER_API_KEY     key sent to those servers that have none of their own
 QWEN_ROUTER_GGUF        GGUF files to run in process, separated like PATH
 QWEN_ROUTER_CHECKPOINTS checkpoint folders to run with transformers, separated like PATH
 QWEN_ROUTER_ONNX        folders built for onnxruntime-genai to run in process, separated like PATH
+QWEN_ROUTER_QUANTISE    int8, nf4 or nf4-dq: how those checkpoints are quantised while they load (not at all)
+QWEN_ROUTER_TRUST_REMOTE_CODE checkpoints, by folder name or path, whose own Python code may run, separated like PATH (none)
 QWEN_ROUTER_MODELS      folder that `pull` fills and the three look into (models in the user's data folder)
 QWEN_ROUTER_TIMEOUT_S   longest wait for the next piece of a reply (120)
 QWEN_ROUTER_DECISIONS   file that decisions are logged to, without prompts (decisions.jsonl in the cache folder); off: none
@@ -51,6 +53,8 @@ class Settings:
     gguf_files: tuple[Path, ...] = ()
     checkpoints: tuple[Path, ...] = ()
     onnx_folders: tuple[Path, ...] = ()
+    quantise: str | None = None
+    trusted_checkpoints: frozenset[str] = frozenset()
     timeout_s: float = 120.0
     decision_log: Path | None = None
     models_folder: Path | None = None
@@ -67,6 +71,8 @@ class Settings:
             gguf_files=_paths(env.get("QWEN_ROUTER_GGUF", "")),
             checkpoints=_paths(env.get("QWEN_ROUTER_CHECKPOINTS", "")),
             onnx_folders=_paths(env.get("QWEN_ROUTER_ONNX", "")),
+            quantise=env.get("QWEN_ROUTER_QUANTISE") or None,
+            trusted_checkpoints=frozenset(str(p) for p in _paths(env.get("QWEN_ROUTER_TRUST_REMOTE_CODE", ""))),
             timeout_s=_seconds(env.get("QWEN_ROUTER_TIMEOUT_S") or "120"),
             decision_log=_log(env.get("QWEN_ROUTER_DECISIONS") or ""),
             models_folder=_models_folder(env.get("QWEN_ROUTER_MODELS") or ""),

@@ -27,6 +27,7 @@ from qwen_router.engines.chat_template import renderer, template_of
 from qwen_router.engines.configured import configured_engines, not_offered
 from qwen_router.engines.onnx import OnnxEngine, OnnxSteps
 from qwen_router.engines.onnx_folder import OnnxFolder
+from qwen_router.engines.torch_load import LoadOptions
 from qwen_router.engines.transformers import TransformersEngine
 from qwen_router.errors import EngineError, EngineRefused, EngineTimeout, InvalidRequest, MissingExtra, UnknownName
 from qwen_router.hardware.memory import memory_line
@@ -58,7 +59,7 @@ def onnx():
 
 @pytest.fixture(scope="module")
 def transformers():
-    engine = TransformersEngine(dtype="float32")
+    engine = TransformersEngine(options=LoadOptions(dtype="float32"))
     yield engine
     engine.close()
 
@@ -95,7 +96,7 @@ def test_the_scores_of_a_long_prompt_are_those_of_transformers(onnx, transformer
     with onnx._borrowed(nano_onnx(), call) as (loaded, _):
         ours = OnnxSteps(loaded.model, max_tokens=1024)(ids)
     with transformers._borrowed(demo_checkpoint(), call) as (loaded, _):
-        theirs = TorchSteps(loaded.model, cpu_threads=loaded.cpu_threads)(ids)
+        theirs = TorchSteps(loaded.model, cpu_threads=None)(ids)
     np.testing.assert_allclose(ours, theirs, atol=2e-3)
 
 

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from qwen_router.catalog import Catalog, Context, Model, Thinking
 from qwen_router.catalog.getting import how_to_get
-from qwen_router.catalog.quants import quant, quant_of_tag
+from qwen_router.catalog.quants import ENGINE_QUANTS, quant, quant_of_tag
 from qwen_router.decide.ability import AbilityTable
 from qwen_router.errors import CatalogError
 from qwen_router.hardware.calibration import Calibration
@@ -152,7 +152,7 @@ def served_builds(catalog: Catalog, served: Sequence[ServedBuild]) -> tuple[Buil
         builds.append(
             Build(
                 model=_stranger(item) if item.model_id is None else catalog.get(item.model_id),
-                quant=item.quant or "q4_K_M",
+                quant=item.quant or _usual_quant(item.engine),
                 engine=item.engine,
                 endpoint=item.endpoint,
                 name=item.name,
@@ -163,6 +163,11 @@ def served_builds(catalog: Catalog, served: Sequence[ServedBuild]) -> tuple[Buil
             )
         )
     return tuple(builds)
+
+
+def _usual_quant(engine: str) -> str:
+    """What a build is taken for whose quantisation nobody knows."""
+    return "q4_K_M" if "q4_K_M" in ENGINE_QUANTS[engine] else "bf16"
 
 
 def _stranger(item: ServedBuild) -> Model:

@@ -1,7 +1,8 @@
 """Looks at a checkpoint folder before anything heavy is loaded: what it says it is, and whether its files are whole.
 
-Reads config.json and the headers of the safetensors files, nothing else. A truncated download, or a configuration that
-does not belong to the weights, would otherwise cost minutes and gigabytes before transformers notices.
+`Checkpoint` is a model's folder, `Adapter` a LoRA adapter's. Reads JSON files and the headers of safetensors, nothing else.
+A truncated download, or a configuration that does not belong to the weights, would otherwise cost minutes and gigabytes
+before transformers notices.
 
     python -c "from qwen_router.engines.checkpoint_folder import Checkpoint; print(Checkpoint.at('FOLDER'))"
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,11 +44,8 @@ class Checkpoint:
     @classmethod
     def at(cls, folder: Path | str) -> Checkpoint | None:
         folder = Path(folder)
-        try:
-            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-        return cls(folder, config) if isinstance(config, Mapping) else None
+        config = _json_of(folder / "config.json")
+        return cls(folder, config) if config else None
 
     def model_id(self, known: Iterable[Model]) -> str | None:
         """The demo's id, the one in the path of a hub cache (`models--Qwen--Qwen3-8B/snapshots/...`), or the known model
@@ -69,9 +67,14 @@ class Checkpoint:
 
     @property
     def quant(self) -> str | None:
-        """bf16, f16 or f32 as stored, or the method of a quantised checkpoint (awq, gptq, bitsandbytes, ...)."""
+        """bf16, f16 or f32 as stored, or what a quantised checkpoint says: bitsandbytes' by the catalog's name (int8, nf4,
+        nf4-dq), others by their method (awq, gptq, ...)."""
         quantised = self.config.get("quantization_config")
         if isinstance(quantised, Mapping):
+            if quantised.get("load_in_8bit"):
+                return "int8"
+            if quantised.get("load_in_4bit") and quantised.get("bnb_4bit_quant_type") == "nf4":
+                return "nf4-dq" if quantised.get("bnb_4bit_use_double_quant") else "nf4"
             return str(quantised.get("quant_method") or "") or None
         return _DTYPES.get(str(self.config.get("dtype") or self.config.get("torch_dtype") or ""))
 
@@ -84,11 +87,21 @@ class Checkpoint:
     def weights_mib(self) -> float:
         return sum(f.stat().st_size for f in self.folder.glob("*.safetensors")) / 1024**2
 
+    @property
+    def own_code(self) -> tuple[str, ...]:
+        """The Python files that `auto_map` names: code that comes with the weights. Empty for most."""
+        found = {
+            part
+            for config in (self.config, _json_of(self.folder / "tokenizer_config.json"))
+            for part in _texts(config.get("auto_map"))
+        }
+        return tuple(sorted({part.rpartition(".")[0] + ".py" for part in found if "." in part}))
+
     def check(self) -> None:
         """Raise `EngineRefused` when the files cannot be loaded as they are."""
         if not self.config.get("architectures"):
             raise self._broken("config.json names no architecture")
-        tensors = dict(self._tensors())
+        tensors = _tensors(sorted(self.folder.glob("*.safetensors")), self._broken)
         if not tensors:
             raise self._broken("it holds no *.safetensors file")
         wanted = tuple(self._text_config().get(key) for key in ("vocab_size", "hidden_size"))
@@ -100,43 +113,119 @@ class Checkpoint:
         nested = self.config.get("text_config")
         return nested if isinstance(nested, Mapping) else self.config
 
-    def _tensors(self) -> Iterator[tuple[str, list[int]]]:
-        """Names and shapes, from headers that are checked against the length of their file."""
-        for path in sorted(self.folder.glob("*.safetensors")):
-            header, data_bytes = self._header(path)
-            for name, entry in header.items():
-                if name == "__metadata__":
-                    continue
-                try:
-                    shape, end = list(entry["shape"]), int(entry["data_offsets"][1])
-                except (KeyError, TypeError, IndexError, ValueError):
-                    raise self._broken(f"the header of {path.name} is damaged at {name!r}") from None
-                if end > data_bytes:
-                    raise self._broken(f"{path.name} has {data_bytes:,} of at least {end:,} bytes of weights")
-                yield name, shape
+    def _broken(self, why: str) -> EngineRefused:
+        return _refused(
+            f"the checkpoint {self.folder.name!r} cannot be loaded: {why}",
+            "download it again: config.json, tokenizer.json and every *.safetensors file must be whole",
+        )
 
-    def _header(self, path: Path) -> tuple[Mapping[str, Any], int]:
-        with path.open("rb") as file:
-            start = file.read(8)
-            length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
-            data_bytes = path.stat().st_size - 8 - length
-            if not 0 < length <= _MAX_HEADER_BYTES or data_bytes < 0:
-                raise self._broken(f"{path.name} has no sound header")
-            try:
-                header = json.loads(file.read(length))
-            except ValueError:
-                header = None
-        if not isinstance(header, Mapping):
-            raise self._broken(f"{path.name} has no sound header")
-        return header, data_bytes
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """A folder that peft wrote: adapter_config.json and adapter_model.safetensors. `at` gives None for any other."""
+
+    folder: Path
+    config: Mapping[str, Any]
+
+    @classmethod
+    def at(cls, folder: Path | str) -> Adapter | None:
+        folder = Path(folder)
+        config = _json_of(folder / "adapter_config.json")
+        return cls(folder, config) if config else None
+
+    @property
+    def base(self) -> str:
+        """What it is made for, as it says: a path, or a name such as Qwen/Qwen3-8B."""
+        return str(self.config.get("base_model_name_or_path") or "")
+
+    @property
+    def weights_mib(self) -> float:
+        return sum(f.stat().st_size for f in self.folder.glob("*.safetensors")) / 1024**2
+
+    def base_among(self, folders: Iterable[Path], known: Iterable[Model]) -> Checkpoint | None:
+        """Its base among these folders: by path (also relative to its own folder), by model id, by folder name."""
+        if not self.base:
+            return None
+        checkpoints = [c for c in map(Checkpoint.at, folders) if c is not None]
+        models = tuple(known)
+        asked = (self.folder / self.base).resolve()
+        tests: tuple[Callable[[Checkpoint], bool], ...] = (
+            lambda c: c.folder.resolve() in (asked, Path(self.base).resolve()),
+            lambda c: c.model_id(models) == self.base,
+            lambda c: c.folder.name == self.base.rpartition("/")[2],
+        )
+        return next((c for test in tests for c in checkpoints if test(c)), None)
+
+    def check(self) -> None:
+        """Raise `EngineRefused` when it is no LoRA adapter or its file cannot be loaded as it is."""
+        kind = str(self.config.get("peft_type") or "")
+        if kind.upper() != "LORA":
+            raise self._broken(f"adapter_config.json says peft_type {kind!r}; LORA is what is run here")
+        path = self.folder / "adapter_model.safetensors"
+        if not path.is_file():
+            raise self._broken("it holds no adapter_model.safetensors (a .bin file is a pickle and is not opened)")
+        if not _tensors([path], self._broken):
+            raise self._broken(f"{path.name} holds no weights")
 
     def _broken(self, why: str) -> EngineRefused:
-        return EngineRefused(
-            f"the checkpoint {self.folder.name!r} cannot be loaded: {why}",
-            fix="download it again: config.json, tokenizer.json and every *.safetensors file must be whole",
-            engine="transformers",
-            endpoint="in process",
+        return _refused(
+            f"the adapter {self.folder.name!r} cannot be loaded: {why}",
+            "save it with peft's save_pretrained: adapter_config.json and adapter_model.safetensors",
         )
+
+
+def _json_of(path: Path) -> Mapping[str, Any]:
+    """The object in a JSON file; empty for anything else."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, Mapping) else {}
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value.rpartition("--")[2]  # "repository--module.Class"
+    elif isinstance(value, Mapping | list):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(item)
+
+
+def _tensors(paths: Iterable[Path], broken: Callable[[str], EngineRefused]) -> dict[str, list[int]]:
+    """Shapes by name, from headers that are checked against the length of their file."""
+    out: dict[str, list[int]] = {}
+    for path in paths:
+        header, data_bytes = _header(path, broken)
+        for name, entry in header.items():
+            if name == "__metadata__":
+                continue
+            try:
+                out[name], end = list(entry["shape"]), int(entry["data_offsets"][1])
+            except (KeyError, TypeError, IndexError, ValueError):
+                raise broken(f"the header of {path.name} is damaged at {name!r}") from None
+            if end > data_bytes:
+                raise broken(f"{path.name} has {data_bytes:,} of at least {end:,} bytes of weights")
+    return out
+
+
+def _header(path: Path, broken: Callable[[str], EngineRefused]) -> tuple[Mapping[str, Any], int]:
+    with path.open("rb") as file:
+        start = file.read(8)
+        length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
+        data_bytes = path.stat().st_size - 8 - length
+        if not 0 < length <= _MAX_HEADER_BYTES or data_bytes < 0:
+            raise broken(f"{path.name} has no sound header")
+        try:
+            header = json.loads(file.read(length))
+        except ValueError:
+            header = None
+    if not isinstance(header, Mapping):
+        raise broken(f"{path.name} has no sound header")
+    return header, data_bytes
+
+
+def _refused(problem: str, fix: str) -> EngineRefused:
+    return EngineRefused(problem, fix=fix, engine="transformers", endpoint="in process")
 
 
 def _folder_names(model: Model) -> set[str]:

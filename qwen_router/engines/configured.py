@@ -39,9 +39,12 @@ def configured_engines(settings: Settings | None = None) -> tuple[Engine, ...]:
 
         engines.append(LlamaCppEngine((*settings.gguf_files, *pulled_ggufs(settings.models_folder))))
     if _has("transformers"):
+        from qwen_router.engines.torch_load import LoadOptions
         from qwen_router.engines.transformers import TransformersEngine
 
-        engines.append(TransformersEngine((*settings.checkpoints, *pulled_checkpoints(settings.models_folder))))
+        folders = (*settings.checkpoints, *pulled_checkpoints(settings.models_folder))
+        options = LoadOptions(quantise=settings.quantise, trusted=settings.trusted_checkpoints)
+        engines.append(TransformersEngine(folders, options=options))
     onnx_folders = (*settings.onnx_folders, *pulled_onnx(settings.models_folder))
     if onnx_folders and _has("onnx"):  # it has no model of its own to offer
         from qwen_router.engines.onnx import OnnxEngine

@@ -25,7 +25,7 @@ from qwen_router.demo import DEMO_MODEL_ID, demo_gguf
 from qwen_router.engines.assemble import ReplyAssembler, astream_in_thread, estimated_tokens
 from qwen_router.engines.base import Call, Event, FinishReason, Usage
 from qwen_router.engines.gguf_file import GgufInfo, gguf_group, gguf_info
-from qwen_router.engines.local_prompt import chat_messages, effective_sampling, neutralised, not_here, settled, tool_specs
+from qwen_router.engines.local_prompt import chat_messages, effective_sampling, neutralised, not_here, tool_specs
 from qwen_router.engines.residence import Residence, threads_for, usable_cores
 from qwen_router.engines.token_loop import StopStrings
 from qwen_router.errors import (
@@ -104,7 +104,7 @@ class LlamaCppEngine:
         return tuple(builds)
 
     def stream(self, call: Call) -> Iterator[Event]:
-        call, path = settled(call), self._path(call.model)
+        path = self._path(call.model)
         info = _info(path)
         context_tokens = min(call.context_tokens, info.context_tokens or call.context_tokens)
         body = self._body(call, context_tokens)

@@ -17,12 +17,12 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from qwen_router.catalog.types import Sampling
-from qwen_router.engines.base import Call, ThinkingPlan
+from qwen_router.engines.base import Call
 from qwen_router.engines.thinking import neutralise
 from qwen_router.errors import EngineRefused, UnknownName
 from qwen_router.request import Message
@@ -116,13 +116,6 @@ def neutralised(value: Any) -> Any:
 
 THINKING_SAMPLING = Sampling(temperature=0.6, top_p=0.95, top_k=20)
 """Used when a thinking call would be greedy: Qwen3's cards warn of endless repetition and recommend this set."""
-
-
-def settled(call: Call) -> Call:
-    """The call with a thinking budget of nothing said as what it is: thinking off."""
-    if call.thinking.enabled and call.thinking.budget_tokens == 0:
-        return replace(call, thinking=ThinkingPlan(enabled=False))
-    return call
 
 
 def effective_sampling(call: Call, *, thinking: bool) -> Sampling:

@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 
 from qwen_router.catalog import Catalog
-from qwen_router.engines.assemble import ReplyAssembler, astream_in_thread
-from qwen_router.engines.base import Call, Event, Usage
+from qwen_router.engines.assemble import astream_in_thread
+from qwen_router.engines.base import Call, Event
 from qwen_router.engines.chat_template import renderer, template_of, tokenizer_config
 from qwen_router.engines.checkpoint_folder import named
 from qwen_router.engines.local_prompt import (
@@ -32,16 +32,14 @@ from qwen_router.engines.local_prompt import (
     decoder,
     not_here,
     plain_encoder,
-    settled,
     template_options,
     tool_specs,
 )
 from qwen_router.engines.onnx_folder import OnnxFolder
 from qwen_router.engines.residence import Residence, threads_for, usable_cores
 from qwen_router.engines.sampler import Scores
-from qwen_router.engines.thinking import OPEN
-from qwen_router.engines.token_loop import TokenLoop, TokenPlan
-from qwen_router.engines.token_plan import EARLY_STOP, Limits, token_plan
+from qwen_router.engines.token_loop import Generation, TokenLoop, TokenPlan
+from qwen_router.engines.token_plan import EARLY_STOP, Limits, replied, token_plan
 from qwen_router.errors import EngineError, EngineRefused, MissingExtra, RouterError
 from qwen_router.hardware.machine import EngineName, ServedBuild
 
@@ -93,23 +91,12 @@ class OnnxEngine:
         return tuple(builds)
 
     def stream(self, call: Call) -> Iterator[Event]:
-        call, path = settled(call), self._path(call.model)
-        assembler = ReplyAssembler(call)
+        path = self._path(call.model)
         with self._borrowed(path, call) as (loaded, load_s), _wrapped(path):
             plan = self._plan(call, loaded)
-            steps = OnnxSteps(loaded.model, max_tokens=plan.context_tokens)
-            loop = TokenLoop(steps, plan, decoder(loaded.tokenizer), engine=self.name)
-            if plan.starts_inside:
-                yield from assembler.feed(content=OPEN)
-            for text in loop.run():
-                yield from assembler.feed(content=text)
-            tally = loop.tally
-            usage = Usage(
-                prompt_tokens=len(plan.prompt_ids),
-                reasoning_tokens=tally.reasoning_tokens,
-                answer_tokens=tally.answer_tokens,
-            )
-            yield from assembler.finish(finish_reason=tally.finish, usage=usage, load_s=load_s)
+            generation = Generation(plan, decoder(loaded.tokenizer))
+            loop = TokenLoop(OnnxSteps(loaded.model, max_tokens=plan.context_tokens), generation, engine=self.name)
+            yield from replied(call, generation, loop.run(), load_s=load_s)
 
     def astream(self, call: Call) -> AsyncIterator[Event]:
         return astream_in_thread(self, call)
@@ -119,7 +106,7 @@ class OnnxEngine:
 
     def prompt(self, call: Call) -> tuple[str, tuple[int, ...]]:
         """The prompt that `stream` would use, as text and as ids. Loads the model if need be."""
-        call, path = settled(call), self._path(call.model)
+        path = self._path(call.model)
         with self._borrowed(path, call) as (loaded, _), _wrapped(path):
             text, ids = self._prompt(call, loaded)
             return text, tuple(ids)

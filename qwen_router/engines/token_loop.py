@@ -2,8 +2,9 @@
 
 A loop of our own instead of an engine's `generate()`: the budget is held to the token (at the limit the stop sentence and
 `</think>` are put into the same cache and the answer goes on), `<think>` cannot be opened when thinking is off, and leaving
-the iterator stops the work at the next token. What computes the scores is the engine's (`torch_steps.py`, `onnx.py`), what
-is drawn from them `sampler.py`'s, the plan `token_plan.py`'s.
+the iterator stops the work at the next token. `Generation` decides, and may be a row of a batch (`batch_loop.py`);
+`TokenLoop` runs one alone. What computes the scores is the engine's, what is drawn from them `sampler.py`'s, the plan
+`token_plan.py`'s.
 
     python -c "from qwen_router.engines.token_loop import StopStrings; print(StopStrings(('END',)).feed('a E'))"
 """
@@ -11,7 +12,7 @@ is drawn from them `sampler.py`'s, the plan `token_plan.py`'s.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
 from qwen_router.catalog.types import Sampling
@@ -88,49 +89,43 @@ class Tally:
 
 
 @dataclass
-class TokenLoop:
-    """One generation. `step(ids)` puts ids behind what the model has read and gives the scores of the next token, one f32
-    for each token of the vocabulary. `decode(id)` gives the next piece of text, or None while a character is incomplete.
-    """
+class Generation:
+    """One generation, without what computes the scores. `decode(id)` gives the next piece of text, or None while a
+    character is incomplete."""
 
-    step: Callable[[tuple[int, ...]], Scores]
     plan: TokenPlan
     decode: Callable[[int], str | None]
-    engine: str = "transformers"
     tally: Tally = field(default_factory=Tally)
 
     def __post_init__(self) -> None:
-        self._used_tokens = 0
+        self._used_tokens = len(self.plan.prompt_ids)
         self._inside = self.plan.starts_inside
         self._opened = self._inside
         self._stops = StopStrings(self.plan.stop)
         self._sampler = Sampler(self.plan.sampling, self.plan.seed)
         self._seen: set[int] = set()
 
-    def run(self) -> Iterator[str]:
-        """The text as it comes, control tags of thinking included."""
-        prompt, chunk = self.plan.prompt_ids, max(PREFILL_CHUNK_TOKENS, self.plan.least_chunk_tokens)
-        for start in range(0, len(prompt), chunk):
-            scores = self._forward(prompt[start : start + chunk])
-            yield ""  # a place to leave
-        while self._room():
-            token = self._pick(scores)
-            if self._must_close(token):
-                yield from self._close_thinking()
-                scores = self._forward(self.plan.stop_thinking_ids)
-                continue
-            if token in self.plan.end_ids:
-                break
-            text = self._take(token)
-            if text:
-                yield text
-            if self._stops.hit:
-                break
-            if not self._room():
-                break
-            scores = self._forward((token,))
-        if not self._inside and (rest := self._stops.finish()):
-            yield rest
+    def advance(self, scores: Scores) -> tuple[str, tuple[int, ...]]:
+        """The text of the next token, and the ids to read before the next call; no ids: the generation is over.
+
+        The first call wants the scores behind the prompt.
+        """
+        if not self._room():
+            return self._rest(), ()
+        token = self._pick(scores)
+        if self._must_close(token):
+            ids, text = self.plan.stop_thinking_ids, self._close_thinking()
+        elif token in self.plan.end_ids:
+            return self._rest(), ()
+        else:
+            ids, text = (token,), self._take(token)
+            if self._stops.hit or not self._room():
+                return text + self._rest(), ()
+        self._used_tokens += len(ids)
+        return text, ids
+
+    def _rest(self) -> str:
+        return "" if self._inside else self._stops.finish()
 
     def _room(self) -> bool:
         """Whether another token may come: the answer's own budget, and the context."""
@@ -150,12 +145,10 @@ class TokenLoop:
             and token != self.plan.think_close_id
         )
 
-    def _close_thinking(self) -> Iterator[str]:
-        for token in self.plan.stop_thinking_ids:
-            if text := self.decode(token):
-                yield text
+    def _close_thinking(self) -> str:
         self.tally.injected_tokens += len(self.plan.stop_thinking_ids)
         self._inside = False
+        return "".join(self.decode(token) or "" for token in self.plan.stop_thinking_ids)
 
     def _take(self, token: int) -> str:
         """Count the token where it belongs and give its text, cut at a stop string of the answer."""
@@ -172,19 +165,40 @@ class TokenLoop:
             return self._stops.feed(text)
         return text
 
-    def _forward(self, ids: tuple[int, ...]) -> Scores:
-        started = time.monotonic()
-        scores = self.step(ids)
-        self._used_tokens += len(ids)
-        if time.monotonic() - started > self.plan.step_timeout_s:
-            raise EngineTimeout(
-                f"one step of {len(ids)} tokens took longer than {self.plan.step_timeout_s:g} s",
-                fix="use a smaller model, or a longer timeout",
-                engine=self.engine,
-            )
-        return scores
-
     def _pick(self, scores: Scores) -> int:
         opening = self.plan.think_open_id
         may_open = self.plan.thinking or self._inside
         return self._sampler.pick(scores, seen=self._seen, banned=None if may_open else opening)
+
+
+@dataclass
+class TokenLoop:
+    """One generation with a model of its own. `step(ids)` puts ids behind what the model has read and gives the scores of
+    the next token, one f32 for each token of the vocabulary.
+    """
+
+    step: Callable[[tuple[int, ...]], Scores]
+    generation: Generation
+    engine: str = "transformers"
+
+    def run(self) -> Generator[str, None, None]:
+        """The text as it comes, control tags of thinking included; now and then an empty piece, as a place to leave."""
+        plan = self.generation.plan
+        ids, chunk_tokens = plan.prompt_ids, max(PREFILL_CHUNK_TOKENS, plan.least_chunk_tokens)
+        while ids:
+            scores = self._forward(ids[:chunk_tokens])
+            ids, text = ids[chunk_tokens:], ""
+            if not ids:
+                text, ids = self.generation.advance(scores)
+            yield text
+
+    def _forward(self, ids: tuple[int, ...]) -> Scores:
+        started, limit_s = time.monotonic(), self.generation.plan.step_timeout_s
+        scores = self.step(ids)
+        if time.monotonic() - started > limit_s:
+            raise EngineTimeout(
+                f"one step of {len(ids)} tokens took longer than {limit_s:g} s",
+                fix="use a smaller model, or a longer timeout",
+                engine=self.engine,
+            )
+        return scores

@@ -1,19 +1,21 @@
-"""From a call and its prompt's ids to a `TokenPlan`: budgets that fit the context, sampling by mode, the ids that matter.
+"""What the engines that generate token by token share: from a call to a `TokenPlan`, from a generation to a reply's events.
 
-What the engines that generate token by token share (`transformers.py`, `onnx.py`). Renders and runs nothing.
+A plan holds budgets that fit the context, the sampling of the mode and the ids that matter.
 
     python -c "from qwen_router.engines.token_plan import EARLY_STOP; print(EARLY_STOP)"
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
-from qwen_router.engines.base import Call
+from qwen_router.engines.assemble import ReplyAssembler
+from qwen_router.engines.base import Call, Event, Usage
 from qwen_router.engines.local_prompt import PromptEncoder, effective_sampling
 from qwen_router.engines.thinking import CLOSE, OPEN, STOP_SENTENCE
-from qwen_router.engines.token_loop import TokenPlan
+from qwen_router.engines.token_loop import Generation, TokenPlan
 from qwen_router.errors import EngineRefused
 
 EARLY_STOP = f"{STOP_SENTENCE}{CLOSE}\n\n"
@@ -62,3 +64,22 @@ def token_plan(call: Call, text: str, ids: Sequence[int], limits: Limits) -> Tok
         stop_thinking_ids=stop_ids,
         step_timeout_s=call.timeout_s,
     )
+
+
+def replied(
+    call: Call, generation: Generation, texts: Generator[str, None, None], *, load_s: float | None
+) -> Iterator[Event]:
+    """The events of a reply whose `texts` come from `generation`. Closing it closes them."""
+    assembler = ReplyAssembler(call)
+    if generation.plan.starts_inside:
+        yield from assembler.feed(content=OPEN)
+    with closing(texts):
+        for text in texts:
+            yield from assembler.feed(content=text)
+    tally = generation.tally
+    usage = Usage(
+        prompt_tokens=len(generation.plan.prompt_ids),
+        reasoning_tokens=tally.reasoning_tokens,
+        answer_tokens=tally.answer_tokens,
+    )
+    yield from assembler.finish(finish_reason=tally.finish, usage=usage, load_s=load_s)

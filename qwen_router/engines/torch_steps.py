@@ -27,21 +27,24 @@ class TorchSteps:
     def __call__(self, ids: tuple[int, ...]) -> Scores:
         """Put ids into the cache and give the scores of the next token."""
         torch = self._torch
-        with torch.inference_mode(), self._threads():
+        with torch.inference_mode(), cpu_threads_set(self._cpu_threads):
             tokens = torch.tensor([ids], device=self._model.device)
             out = self._model(input_ids=tokens, past_key_values=self._cache, use_cache=True, logits_to_keep=1)
             scores: Scores = out.logits[0, -1].float().cpu().numpy()
         return scores
 
-    @contextmanager
-    def _threads(self) -> Iterator[None]:
-        """torch's thread count belongs to the whole process, so it is set for the one step only."""
-        before = self._torch.get_num_threads()
-        if self._cpu_threads in (None, before):
-            yield
-            return
-        self._torch.set_num_threads(self._cpu_threads)
-        try:
-            yield
-        finally:
-            self._torch.set_num_threads(before)
+
+@contextmanager
+def cpu_threads_set(count: int | None) -> Iterator[None]:
+    """torch's thread count belongs to the whole process, so it is set for one step and put back. None leaves it."""
+    import torch
+
+    before = torch.get_num_threads()
+    if count in (None, before):
+        yield
+        return
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,16 +1,16 @@
 """Runs a checkpoint folder in this process with transformers and torch: `TransformersEngine`.
 
-Loads one model at a time from local files, renders its own chat template (`local_prompt.py`: user text never becomes a
-control token), generates token by token (`token_loop.py`: the thinking budget holds exactly) and hands the text to the
-assembler. Pictures, videos and sounds of a checkpoint that takes them are `media_input.py`'s. One sequence at a time.
-Needs the extra `transformers`.
+Holds one model at a time (`torch_load.py` loads it), renders its own chat template (`local_prompt.py`: user text never
+becomes a control token), generates all calls that run as one batch (`batch_loop.py`; `token_loop.py`: each thinking budget
+holds exactly) and hands the text to the assembler. Pictures, videos and sounds of a checkpoint that takes them are
+`media_input.py`'s; such a checkpoint answers one call at a time. Needs the extra `transformers`.
 
     python -c "from qwen_router.engines.transformers import TransformersEngine; print(TransformersEngine().installed())"
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -19,27 +19,30 @@ from typing import Any
 
 from qwen_router.catalog import Catalog
 from qwen_router.demo import demo_checkpoint
-from qwen_router.engines.assemble import ReplyAssembler, astream_in_thread
-from qwen_router.engines.base import Call, Event, Usage
-from qwen_router.engines.checkpoint_folder import Checkpoint, named
+from qwen_router.engines.assemble import astream_in_thread
+from qwen_router.engines.base import Call, Event
+from qwen_router.engines.batch_loop import BatchLoop
+from qwen_router.engines.checkpoint_folder import Adapter, Checkpoint, named
 from qwen_router.engines.local_prompt import (
     PromptEncoder,
     chat_messages,
     decoder,
     not_here,
     plain_encoder,
-    settled,
     template_options,
     tool_specs,
 )
-from qwen_router.engines.media_input import MediaReader, Medium, kinds_of, processor_template
+from qwen_router.engines.media_input import MediaReader, Medium, processor_template
 from qwen_router.engines.residence import Residence, threads_for, usable_cores
-from qwen_router.engines.thinking import OPEN
-from qwen_router.engines.token_loop import TokenLoop, TokenPlan
-from qwen_router.engines.token_plan import EARLY_STOP, Limits, token_plan
+from qwen_router.engines.token_loop import Generation, TokenLoop, TokenPlan
+from qwen_router.engines.token_plan import EARLY_STOP, Limits, replied, token_plan
+from qwen_router.engines.torch_load import LoadOptions, load
 from qwen_router.engines.torch_steps import TorchSteps
-from qwen_router.errors import EngineError, EngineRefused, MissingExtra, RouterError
+from qwen_router.errors import EngineError, EngineRefused, RouterError
 from qwen_router.hardware.machine import EngineName, ServedBuild
+
+MAX_BATCH = 8
+"""Calls that run together. Measured at 8 (docs/local_engines.md); with more each call waits longer for its next token."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +56,14 @@ class _Loaded:
     end_ids: frozenset[int]
     context_tokens: int
     template: str
-    cpu_threads: int | None  # None on an accelerator
+    batch: BatchLoop
 
 
 class TransformersEngine:
     """Checkpoint folders run in this process. Each is called by the name of its folder, or by its path.
 
-    `device` is "auto" (a GPU if torch sees one), or torch's name of one. `dtype` is "auto" (as the checkpoint is stored,
-    which is what the memory estimate counts) or torch's name. Remote code is never trusted and nothing is downloaded.
+    A folder may be a LoRA adapter whose base is among the others. `options` say how they are loaded (`torch_load.py`). Up
+    to `max_batch` calls of one model run as one batch, others wait. Nothing is downloaded.
     """
 
     name: EngineName = "transformers"
@@ -70,41 +73,28 @@ class TransformersEngine:
         self,
         folders: tuple[Path, ...] = (),
         *,
-        device: str = "auto",
-        dtype: str = "auto",
+        options: LoadOptions | None = None,
+        max_batch: int = MAX_BATCH,
         stop_sentence: str = EARLY_STOP,
     ) -> None:
         self._folders = named((demo_checkpoint(), *folders))
-        self._device, self._dtype, self._stop_sentence = device, dtype, stop_sentence
+        self._options = options or LoadOptions()
+        self._max_batch, self._stop_sentence = max_batch, stop_sentence
         self._residence: Residence[Path, _Loaded] = Residence(self._load, _free, engine=self.name)
 
     def installed(self) -> tuple[ServedBuild, ...]:
-        """Every folder that holds a checkpoint; none without torch and transformers."""
+        """Every folder that holds a checkpoint or an adapter; none without torch and transformers."""
         if find_spec("torch") is None or find_spec("transformers") is None:
             return ()
-        found = ((name, Checkpoint.at(folder)) for name, folder in self._folders.items())
-        return tuple(self._build(name, checkpoint) for name, checkpoint in found if checkpoint is not None)
+        found = ((name, Checkpoint.at(folder) or Adapter.at(folder)) for name, folder in self._folders.items())
+        return tuple(self._build(name, thing) for name, thing in found if thing is not None)
 
     def stream(self, call: Call) -> Iterator[Event]:
-        call, folder = settled(call), self._folder(call.model)
-        assembler = ReplyAssembler(call)
+        folder = self._folder(call.model)
         with self._borrowed(folder, call) as (loaded, load_s), _wrapped(folder):
             media = loaded.media.opened(call)
-            plan = self._plan(call, loaded, media)
-            model = loaded.media.view(loaded.model, plan.prompt_ids, media) if media else loaded.model
-            steps = TorchSteps(model, cpu_threads=loaded.cpu_threads)
-            loop = TokenLoop(steps, plan, decoder(loaded.tokenizer.backend_tokenizer))
-            if plan.starts_inside:
-                yield from assembler.feed(content=OPEN)
-            for text in loop.run():
-                yield from assembler.feed(content=text)
-            tally = loop.tally
-            usage = Usage(
-                prompt_tokens=len(plan.prompt_ids),
-                reasoning_tokens=tally.reasoning_tokens,
-                answer_tokens=tally.answer_tokens,
-            )
-            yield from assembler.finish(finish_reason=tally.finish, usage=usage, load_s=load_s)
+            generation = Generation(self._plan(call, loaded, media), decoder(loaded.tokenizer.backend_tokenizer))
+            yield from replied(call, generation, _texts(loaded, generation, media), load_s=load_s)
 
     def astream(self, call: Call) -> AsyncIterator[Event]:
         return astream_in_thread(self, call)
@@ -114,7 +104,7 @@ class TransformersEngine:
 
     def prompt(self, call: Call) -> tuple[str, tuple[int, ...]]:
         """The prompt that `stream` would use, as text and as ids. Loads the model if need be."""
-        call, folder = settled(call), self._folder(call.model)
+        folder = self._folder(call.model)
         with self._borrowed(folder, call) as (loaded, _), _wrapped(folder):
             text, ids = self._prompt(call, loaded, loaded.media.opened(call))
             return text, tuple(ids)
@@ -128,16 +118,27 @@ class TransformersEngine:
             raise not_here(model, self._folders, kind="local checkpoint", engine=self.name)
         return folder
 
-    def _build(self, name: str, checkpoint: Checkpoint) -> ServedBuild:
+    def _build(self, name: str, thing: Checkpoint | Adapter) -> ServedBuild:
+        known = Catalog.load().models
+        if isinstance(thing, Adapter):  # its abilities are not its base's, so it is listed as an unknown model
+            base = thing.base_among(self._folders.values(), known)
+            return self._served(name, thing.folder, base, model_id=None, extra_mib=thing.weights_mib)
+        return self._served(name, thing.folder, thing, model_id=thing.model_id(known), extra_mib=0.0)
+
+    def _served(
+        self, name: str, folder: Path, checkpoint: Checkpoint | None, *, model_id: str | None, extra_mib: float
+    ) -> ServedBuild:
+        quantise = self._options_for(checkpoint).quantises(checkpoint) if checkpoint else None
+        memory_mib = checkpoint.weights_mib + extra_mib if checkpoint and not quantise else None  # unknown until it is made
         return ServedBuild(
             engine=self.name,
             endpoint=self.endpoint,
             name=name,
-            model_id=checkpoint.model_id(Catalog.load().models),
-            quant=checkpoint.quant,
-            resident=self._residence.held == checkpoint.folder,
-            context_tokens=checkpoint.context_tokens,
-            memory_mib=checkpoint.weights_mib,
+            model_id=model_id,
+            quant=quantise or (checkpoint.quant if checkpoint else None),
+            resident=self._residence.held == folder,
+            context_tokens=checkpoint.context_tokens if checkpoint else None,
+            memory_mib=memory_mib,
         )
 
     def _prompt(self, call: Call, loaded: _Loaded, media: Sequence[Medium]) -> tuple[str, list[int]]:
@@ -152,40 +153,46 @@ class TransformersEngine:
         return replace(token_plan(call, text, ids, limits), least_chunk_tokens=loaded.media.reach_tokens(ids))
 
     def _load(self, folder: Path) -> _Loaded:
-        checkpoint = Checkpoint.at(folder)
+        checkpoint, adapter = Checkpoint.at(folder), None
+        if checkpoint is None:
+            adapter = Adapter.at(folder)
+            checkpoint = self._base(adapter) if adapter else None
         if checkpoint is None:
             raise EngineRefused(
                 f"{str(folder)!r} holds no checkpoint (no readable config.json)",
                 fix="name the folder that holds config.json and *.safetensors",
                 engine=self.name,
             )
-        checkpoint.check()
-        try:
-            import torch
-            from transformers import AutoModelForCausalLM, AutoModelForMultimodalLM, AutoTokenizer
-        except ImportError as error:
-            raise MissingExtra.of(error.name or "transformers", extra="transformers") from error
-        with _wrapped(folder), _quiet():
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-            device = self._device if self._device != "auto" else _best_device(torch)
-            auto: Any = AutoModelForMultimodalLM if kinds_of(checkpoint.config) else AutoModelForCausalLM
-            model: Any = auto.from_pretrained(
-                folder,
-                dtype=self._dtype if self._dtype == "auto" else getattr(torch, self._dtype),
-                local_files_only=True,
-                trust_remote_code=False,
-                use_safetensors=True,
+        with _wrapped(folder):
+            model, tokenizer = load(checkpoint, self._options_for(checkpoint), adapter)
+            return _loaded(model, tokenizer, checkpoint.folder, self._max_batch)
+
+    def _base(self, adapter: Adapter) -> Checkpoint:
+        found = adapter.base_among(self._folders.values(), Catalog.load().models)
+        if found is None:
+            raise EngineRefused(
+                f"the adapter {adapter.folder.name!r} is made for {adapter.base!r}, which is not among the checkpoints",
+                fix="add the folder of that model to QWEN_ROUTER_CHECKPOINTS",
+                engine=self.name,
+                endpoint=self.endpoint,
             )
-            return _loaded(model.to(device).eval(), tokenizer, folder)
+        return found
+
+    def _options_for(self, checkpoint: Checkpoint) -> LoadOptions:
+        """The demonstration model stays as it is stored."""
+        return replace(self._options, quantise=None) if checkpoint.folder == demo_checkpoint() else self._options
 
 
-def _best_device(torch: Any) -> str:
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+def _texts(loaded: _Loaded, generation: Generation, media: Sequence[Medium]) -> Generator[str, None, None]:
+    """In the batch; alone where the model takes media, whose positions in the prompt differ from row to row."""
+    if not loaded.media.kinds:
+        return loaded.batch.run(generation)
+    ids = generation.plan.prompt_ids
+    model = loaded.media.view(loaded.model, ids, media) if media else loaded.model
+    return TokenLoop(TorchSteps(model, cpu_threads=_cpu_threads(loaded.model)), generation).run()
 
 
-def _loaded(model: Any, tokenizer: Any, folder: Path) -> _Loaded:
+def _loaded(model: Any, tokenizer: Any, folder: Path, max_batch: int) -> _Loaded:
     template = processor_template(folder) or tokenizer.chat_template
     if not isinstance(template, str):
         raise EngineRefused(
@@ -218,7 +225,7 @@ def _loaded(model: Any, tokenizer: Any, folder: Path) -> _Loaded:
             control_ids={str(token): int(i) for i, token in tokenizer.added_tokens_decoder.items()},
         ),
         end_ids=frozenset(int(i) for i in end_ids),
-        cpu_threads=_cpu_threads(model),
+        batch=BatchLoop(model, max_rows=max_batch, cpu_threads=_cpu_threads(model)),
         context_tokens=int(getattr(model.config.get_text_config(), "max_position_embeddings", 0) or 1 << 30),
         template=template,
         media=MediaReader(folder, model.config, encode),
@@ -229,23 +236,6 @@ def _cpu_threads(model: Any) -> int | None:
     if str(model.device) != "cpu":
         return None
     return threads_for(sum(p.numel() * p.element_size() for p in model.parameters()) / 1024**2, cores=usable_cores())
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No progress bars and no remarks while a model loads; what goes wrong comes as an exception."""
-    from transformers.utils import logging
-
-    switches: Any = logging  # they carry no types
-    shown, verbosity = switches.is_progress_bar_enabled(), switches.get_verbosity()
-    switches.disable_progress_bar()
-    switches.set_verbosity_error()
-    try:
-        yield
-    finally:
-        switches.set_verbosity(verbosity)
-        if shown:
-            switches.enable_progress_bar()
 
 
 @contextmanager
