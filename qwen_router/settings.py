@@ -6,8 +6,10 @@ QWEN_ROUTER_API_KEY     key sent to those servers
 QWEN_ROUTER_GGUF        GGUF files to run in process, separated like PATH
 QWEN_ROUTER_CHECKPOINTS checkpoint folders to run with transformers, separated like PATH
 QWEN_ROUTER_TIMEOUT_S   longest wait for the next piece of a reply (120)
+QWEN_ROUTER_PARALLEL    requests that llama.cpp in process answers side by side (1); each has a context of its own
 QWEN_ROUTER_DECISIONS   file that decisions are logged to, without prompts (decisions.jsonl in the cache folder); off: none
 OLLAMA_HOST             where Ollama listens (http://127.0.0.1:11434)
+OLLAMA_NUM_PARALLEL     requests that Ollama answers side by side (1): it cannot be asked, so its own variable is read
 
 python -c "from qwen_router.settings import Settings; print(Settings.from_environment())"
 """
@@ -34,6 +36,8 @@ class Settings:
     gguf_files: tuple[Path, ...] = ()
     checkpoints: tuple[Path, ...] = ()
     timeout_s: float = 120.0
+    parallel: int = 1
+    ollama_parallel: int = 1
     decision_log: Path | None = None
 
     @classmethod
@@ -48,6 +52,8 @@ class Settings:
             gguf_files=_paths(env.get("QWEN_ROUTER_GGUF", "")),
             checkpoints=_paths(env.get("QWEN_ROUTER_CHECKPOINTS", "")),
             timeout_s=_seconds(env.get("QWEN_ROUTER_TIMEOUT_S") or "120"),
+            parallel=_count(env.get("QWEN_ROUTER_PARALLEL") or "1"),
+            ollama_parallel=_ollama_parallel(env.get("OLLAMA_NUM_PARALLEL") or ""),
             decision_log=_log(env.get("QWEN_ROUTER_DECISIONS") or ""),
         )
 
@@ -79,6 +85,17 @@ def _seconds(text: str) -> float:
     if not 0 < seconds < float("inf"):
         raise InvalidRequest(f"QWEN_ROUTER_TIMEOUT_S is {text!r}", fix="set it to a number of seconds above 0")
     return seconds
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise InvalidRequest(f"QWEN_ROUTER_PARALLEL is {text!r}", fix="set it to a whole number above 0")
+    return int(text)
+
+
+def _ollama_parallel(text: str) -> int:
+    """Ollama's own variable: what is no count there (0, nothing) leaves the choice to Ollama, which then takes one."""
+    return max(1, int(text)) if text.isascii() and text.isdigit() else 1
 
 
 def _ollama_host(text: str) -> str:

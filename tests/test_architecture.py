@@ -32,6 +32,7 @@ ROOMS = (
     "ledger",
     "decision_log",
     "reply_stream",
+    "batch",
     "router",
 )
 DOORS = ("langchain", "agent", "service", "cli")

@@ -113,6 +113,10 @@ class CandidateTable:
     reference: Floats
     reference_vision: float
 
+    def without_loading(self) -> CandidateTable:
+        """The same candidates with every model as good as loaded: where many requests share the loading."""
+        return replace(self, load_s=np.zeros_like(self.load_s), eviction_s=np.zeros_like(self.eviction_s))
+
     def __len__(self) -> int:
         return len(self.build_of)
 

@@ -26,7 +26,7 @@ def configured_engines(settings: Settings | None = None) -> tuple[Engine, ...]:
     if find_spec("xllamacpp") is not None:
         from qwen_router.engines.llamacpp import LlamaCppEngine
 
-        engines.append(LlamaCppEngine(settings.gguf_files))
+        engines.append(LlamaCppEngine(settings.gguf_files, parallel=settings.parallel))
     if find_spec("torch") is not None and find_spec("transformers") is not None:
         from qwen_router.engines.transformers import TransformersEngine
 

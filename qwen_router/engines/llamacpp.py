@@ -68,6 +68,7 @@ class LlamaCppEngine:
 
     The window that a call asks for is what is opened; a later call that fits into it reuses it, one that does not
     loads the model again (`Timings.load_s` tells). `threads` is None for as many as the size of the model is worth.
+    `parallel` calls are answered side by side, each in a window of its own; more of them wait in llama.cpp.
     """
 
     name: EngineName = "llamacpp"
@@ -78,13 +79,14 @@ class LlamaCppEngine:
         files: tuple[Path, ...] = (),
         *,
         threads: int | None = None,
+        parallel: int = 1,
         cache_ram_mib: int = CACHE_RAM_MIB,
         context_checkpoints: int = CONTEXT_CHECKPOINTS,
         stop_message: str = STOP_MESSAGE,
         verbose: bool = False,
     ) -> None:
         self._files = _named((demo_gguf(), *files))
-        self._threads = threads
+        self._threads, self.parallel = threads, max(1, parallel)
         self._cache_ram_mib, self._context_checkpoints = cache_ram_mib, context_checkpoints
         self._stop_message, self._verbose = stop_message, verbose
         self._residence: Residence[_Key, Any] = Residence(self._load, lambda _server: None, engine=self.name)
@@ -190,7 +192,7 @@ class LlamaCppEngine:
 
     def _load(self, key: _Key) -> Any:
         info = _info(key.path)
-        needed_mib = info.file_mib + info.kv_mib(key.context_tokens)
+        needed_mib = info.file_mib + self.parallel * info.kv_mib(key.context_tokens)
         _refuse_if_too_big(key, needed_mib)
         try:
             import xllamacpp
@@ -198,8 +200,9 @@ class LlamaCppEngine:
             raise MissingExtra.of("xllamacpp", extra="llamacpp") from error
         params = xllamacpp.CommonParams()
         params.model.path = str(key.path)
-        params.n_ctx = key.context_tokens
-        params.n_parallel = 1
+        params.n_ctx = key.context_tokens * self.parallel  # of all slots together
+        params.n_parallel = self.parallel
+        params.kv_unified = False  # every slot has its own window, which no other call can fill
         params.fit_params = False  # it would shrink the context without saying so
         params.use_jinja = True
         params.warmup = False
