@@ -14,7 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -22,7 +22,7 @@ from qwen_router.decide import Build, Candidate, Decision
 from qwen_router.decide.choose import SERIAL
 from qwen_router.errors import EngineError, InvalidRequest, RouterError
 from qwen_router.faults import Check
-from qwen_router.policy import Policy, effect_of
+from qwen_router.policy import Circumstances, Policy, effect_of
 from qwen_router.profile import inspect_many
 from qwen_router.profile.types import Profile
 from qwen_router.reply import Reply
@@ -193,10 +193,19 @@ def _profiles(requests: list[Request]) -> list[Profile | RouterError]:
 
 
 def _job(
-    router: Router, index: int, request: Request, profile: Profile, policy: Policy, *, loading_shared: bool = False
+    router: Router,
+    index: int,
+    request: Request,
+    profile: Profile,
+    policy: Policy,
+    *,
+    loading_shared: bool = False,
+    circumstances: Circumstances | None = None,
 ) -> Job:
     """A decided request. Raises what `ask` would when nothing can answer it."""
-    decision = router.decide(request, profile, policy=policy, answering=True, loading_shared=loading_shared)
+    decision = router.decide(
+        request, profile, policy=policy, answering=True, loading_shared=loading_shared, circumstances=circumstances
+    )
     ReplyStream(router, request, decision)  # raises when nothing was chosen
     return Job(index, request, decision)
 
@@ -307,12 +316,14 @@ class _Run:
             return EngineError(found, fix="report it, with the request if you may", engine=job.build.engine)
 
     def _still(self, job: Job) -> Job:
-        """The job, decided anew if the day's budget was spent since."""
+        """The job, decided anew if a budget of the day has less left than when it was decided."""
         decision = job.decision
-        now = effect_of(decision.table.policy, job.request, decision.profile, self._router.circumstances(job.request))
-        if now.exhausted == decision.effect.exhausted:
+        now = replace(self._router.circumstances(job.request), waiting=())  # who waits there are its own companions
+        policy = decision.table.policy
+        effect = effect_of(policy, job.request, decision.profile, now)
+        if (effect.exhausted, effect.left) == (decision.effect.exhausted, decision.effect.left):
             return job
-        return _job(self._router, job.index, job.request, decision.profile, decision.table.policy)
+        return _job(self._router, job.index, job.request, decision.profile, policy, loading_shared=True, circumstances=now)
 
 
 def limit_of(router: Router, build: Build, concurrency: int) -> int:
