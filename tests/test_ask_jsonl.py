@@ -244,10 +244,10 @@ def test_ctrl_c_ends_it_in_one_line_and_what_is_answered_stays(tmp_path: Path) -
     wait_for(lambda: has_lines(out, 10))
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode == 130, err  # and no abort by a thread that comes back from llama.cpp too late
     told = err.decode()
-    assert "Traceback" not in told and told.rstrip().endswith("interrupted") and "answered" in told
     rows = answered(out)
+    assert "Traceback" not in told and f"{len(rows)} answered, {3000 - len(rows)} left (the same command" in told
     assert 10 <= len(rows) < 3000 and len({row["id"] for row in rows}) == len(rows)
 
 

@@ -299,8 +299,12 @@ class _Count:
         failed = f", {self.failed} failed (each carries its error)" if self.failed else ""
         pace = f"; {self.tokens:,} tokens in {self.elapsed_s:.1f} s ({self.tokens / self.elapsed_s:,.0f} a second)"
         where = f", in {out}" if out is not None else ""
+        again = " (the same command goes on there)" if out is not None else ""
+        left = f", {self.total - self.done} left{again}" if self.total > self.done else ""
         typer.secho(
-            f"{self.answered} answered{failed}{before}{pace if self.tokens else ''}{where}", err=True, dim=not self.failed
+            f"{self.answered} answered{failed}{before}{left}{pace if self.tokens else ''}{where}",
+            err=True,
+            dim=not self.failed,
         )
         if self.notice:
             typer.secho(self.notice, err=True, dim=True)

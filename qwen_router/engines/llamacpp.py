@@ -9,7 +9,9 @@ assembler verifies. Its server opens a port on the loopback interface, which not
 
 from __future__ import annotations
 
+import atexit
 import logging
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -17,8 +19,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event as Flag
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any
+from weakref import WeakSet
 
 from qwen_router.catalog import Catalog
 from qwen_router.demo import DEMO_MODEL_ID, demo_gguf
@@ -48,6 +51,8 @@ CACHE_RAM_MIB = 64
 CONTEXT_CHECKPOINTS = 2
 """Snapshots of recurrent state per slot (hybrid models); llama.cpp's own default is 32."""
 LOAD_TIMEOUT_S = 600.0
+EXIT_S = 5.0
+"""How long the end of the process waits for completions that still run."""
 _SLACK_TOKENS = 64
 _log = logging.getLogger(__name__)
 
@@ -239,13 +244,21 @@ class _Run:
         self.load_s: float | None = None
 
     def __enter__(self) -> _Run:
+        with _running_lock:
+            _running.add(self)
         self._thread.start()
         self.load_s = self._next(LOAD_TIMEOUT_S + self._timeout_s)
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+        self.join(1.0)
+
+    def stop(self) -> None:
         self._stop.set()
-        self._thread.join(timeout=1.0)
+
+    def join(self, timeout_s: float) -> None:
+        self._thread.join(timeout=max(0.0, timeout_s))
 
     def chunks(self) -> Iterator[Mapping[str, Any]]:
         while (piece := self._next(self._timeout_s)) is not None:
@@ -296,6 +309,22 @@ class _Run:
         if not self._stop.is_set():
             self._pieces.put(chunk)
         return self._stop.is_set()
+
+
+_running: WeakSet[_Run] = WeakSet()
+_running_lock = Lock()
+
+
+@atexit.register
+def _stop_all() -> None:
+    """Python takes a thread away that comes back from llama.cpp while the process ends, and C++ aborts the process for it."""
+    deadline = time.monotonic() + EXIT_S
+    with _running_lock:
+        runs = list(_running)
+    for run in runs:
+        run.stop()
+    for run in runs:
+        run.join(deadline - time.monotonic())
 
 
 @dataclass
