@@ -317,7 +317,7 @@ _running_lock = Lock()
 
 @atexit.register
 def _stop_all() -> None:
-    """Python takes a thread away that comes back from llama.cpp while the process ends, and C++ aborts the process for it."""
+    """A thread that comes back from llama.cpp into a Python that is ending is taken away, and C++ aborts for that."""
     deadline = time.monotonic() + EXIT_S
     with _running_lock:
         runs = list(_running)
