@@ -12,14 +12,15 @@ from typing import Any
 import pytest
 
 from qwen_router.batch import SHARED_FROM, WINDOW, Group, answers, planned
-from qwen_router.engines.base import Call, Event
+from qwen_router.catalog import Sampling
+from qwen_router.engines.base import Call, Event, ThinkingPlan
 from qwen_router.engines.fake import FakeEngine
 from qwen_router.engines.llamacpp import LlamaCppEngine
 from qwen_router.errors import EngineUnreachable, InvalidRequest, NoModelFits, RouterError, UnknownName
 from qwen_router.hardware.machine import ServedBuild
 from qwen_router.policy import Policy
 from qwen_router.reply import Reply
-from qwen_router.request import Request
+from qwen_router.request import Message, Request
 from qwen_router.router import Router
 from qwen_router.settings import Settings
 from tests.worlds import machine
@@ -351,6 +352,26 @@ def test_llama_cpp_in_process_answers_side_by_side_with_one_loading() -> None:
     assert sum(bool(r.timings.load_s and r.timings.load_s > 0.001) for r in replies) >= 1
     right = sum(str(a + b) in r.answer for (a, b), r in zip(sums, replies, strict=True))
     assert right >= 20, [r.answer for r in replies]
+
+
+def test_a_loaded_model_is_known_by_the_window_that_is_open_so_that_it_is_not_loaded_again_with_its_longest() -> None:
+    engine = LlamaCppEngine(parallel=2)
+    first = Call(
+        model=engine.installed()[0].name,
+        messages=(Message("user", "12 + 30?"),),
+        thinking=ThinkingPlan(enabled=False),
+        behaviour="toggle",
+        sampling=Sampling(temperature=0),
+        max_answer_tokens=20,
+        context_tokens=1024,
+    )
+    assert list(engine.stream(first))
+    (seen,) = engine.installed()
+    assert seen.resident and (seen.open_tokens, seen.context_tokens) == (1024, 2048)
+    walk = Router(engines=[engine], settings=Settings(), machine=machine())
+    (again,) = walk.batch([{"messages": ["12 + 31?"], "think": False, "max_tokens": 50}])
+    walk.close()
+    assert isinstance(again, Reply) and again.served_by.context_tokens == 1024 and again.timings.load_s == 0.0
 
 
 def test_every_slot_of_llama_cpp_has_the_whole_window_of_its_call() -> None:

@@ -165,7 +165,7 @@ def served_builds(catalog: Catalog, served: Sequence[ServedBuild]) -> tuple[Buil
                 name=item.name,
                 installed=True,
                 resident=item.resident,
-                resident_context_tokens=item.context_tokens if item.resident else None,
+                resident_context_tokens=(item.open_tokens or item.context_tokens) if item.resident else None,
                 resident_mib=item.memory_mib if item.resident else None,
             )
         )

@@ -142,15 +142,17 @@ class LlamaCppEngine:
 
     def _build(self, name: str, info: GgufInfo) -> ServedBuild:
         held = self._residence.held
+        resident = held is not None and held.path == info.path
         return ServedBuild(
             engine=self.name,
             endpoint=self.endpoint,
             name=name,
             model_id=DEMO_MODEL_ID if info.path == demo_gguf() else info.model_id(Catalog.load().models),
             quant=info.quant,
-            resident=held is not None and held.path == info.path,
+            resident=resident,
             context_tokens=info.context_tokens,
             memory_mib=info.file_mib,
+            open_tokens=held.context_tokens if held is not None and resident else None,
         )
 
     def _body(self, call: Call, context_tokens: int) -> dict[str, Any]:
@@ -198,7 +200,7 @@ class LlamaCppEngine:
     def _load(self, key: _Key) -> Any:
         info = _info(key.path)
         needed_mib = info.file_mib + self.parallel * info.kv_mib(key.context_tokens)
-        _refuse_if_too_big(key, needed_mib)
+        _refuse_if_too_big(key, needed_mib, slots=self.parallel)
         try:
             import xllamacpp
         except ImportError as error:
@@ -431,15 +433,16 @@ def _too_long(prompt_tokens: Any, context_tokens: Any) -> EngineRefused:
     )
 
 
-def _refuse_if_too_big(key: _Key, needed_mib: float) -> None:
+def _refuse_if_too_big(key: _Key, needed_mib: float, *, slots: int = 1) -> None:
     """llama.cpp would swap, or be killed; there is no exception to catch then."""
     import psutil
 
     available_mib = psutil.virtual_memory().available / 1024**2
     if needed_mib > available_mib and not _has_accelerator():
+        side_by_side, fewer = (f" in each of {slots} slots", "answer fewer at once, ") if slots > 1 else ("", "")
         raise EngineRefused(
-            f"{key} needs about {needed_mib:,.0f} MiB, and {available_mib:,.0f} MiB are free",
-            fix="use a smaller model or quantisation, or a shorter context",
+            f"{key}{side_by_side} needs about {needed_mib:,.0f} MiB, and {available_mib:,.0f} MiB are free",
+            fix=f"{fewer}use a smaller model or quantisation, or a shorter context",
             engine="llamacpp",
             endpoint="in process",
         )
