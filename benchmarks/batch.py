@@ -2,7 +2,8 @@
 
 Both ways are measured in turn, round by round, in one process, so that other work on the machine meets both. The ratio is
 of the medians; the best round of each stands beside it. A file whose weights are random at a true size is as fast as the
-real one. Same requests, same number of tokens, greedy, thinking off.
+real one. Processor time a token is told too: other
+work on the machine changes it less than the clock. Same requests, same number of tokens, greedy, thinking off.
 
     python benchmarks/batch.py
     python benchmarks/batch.py --gguf qwen3-0.6b-q8_0.gguf --requests 16 --tokens 32 --parallel 8
@@ -60,14 +61,17 @@ def measure(
     for router in (alone, together):  # load, and warm up
         router.batch(_requests(name, parallel, 4, -1), concurrency=parallel)
     rates: dict[str, list[float]] = {"one_by_one": [], "batch": []}
+    busy = {"one_by_one": 0.0, "batch": 0.0}
     written = 0
     for number in range(rounds):
         requests = _requests(name, count, tokens, number)
-        started = time.perf_counter()
+        started, busy_at_start = time.perf_counter(), time.process_time()
         written = _tokens([alone.ask(request) for request in requests])
-        between = time.perf_counter()
+        between, busy_between = time.perf_counter(), time.process_time()
         together_tokens = _tokens(together.batch(requests, concurrency=parallel))
         ended = time.perf_counter()
+        busy["one_by_one"] += (busy_between - busy_at_start) / written / rounds
+        busy["batch"] += (time.process_time() - busy_between) / together_tokens / rounds
         rates["one_by_one"].append(written / (between - started))
         rates["batch"].append(together_tokens / (ended - between))
     alone.close()
@@ -83,6 +87,7 @@ def measure(
         "tokens_per_s_best": {way: round(value, 1) for way, value in best.items()},
         "ratio_median": round(medians["batch"] / medians["one_by_one"], 2),
         "ratio_best": round(best["batch"] / best["one_by_one"], 2),
+        "cpu_ms_per_token": {way: round(seconds * 1000, 2) for way, seconds in busy.items()},
         "load_average": round(os.getloadavg()[0], 1),
     }
 
