@@ -48,6 +48,7 @@ def call_for(request: Request, decision: Decision, candidate: Candidate, *, time
         seed=wishes.seed,
         timeout_s=timeout_s,
         prompt_tokens_estimate=decision.profile.input_tokens,
+        family=candidate.build.model.family,
     )
 
 

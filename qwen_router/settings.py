@@ -1,15 +1,22 @@
 """Settings from the environment, read in this one place.
 
 QWEN_ROUTER_POLICY      policy used when none is named (balanced)
-QWEN_ROUTER_ENDPOINTS   OpenAI-compatible servers, comma-separated: http://127.0.0.1:8000/v1
-QWEN_ROUTER_API_KEY     key sent to those servers
+QWEN_ROUTER_ENDPOINTS   OpenAI-compatible servers, comma-separated: http://127.0.0.1:8000/v1. Behind a # may stand the
+                        variable that holds the server's own key, and models that it serves without listing them:
+                        https://me.openai.azure.com/openai/v1#key=AZURE_KEY&model=qwen3-32b
+QWEN_ROUTER_API_KEY     key sent to those servers that have none of their own
 QWEN_ROUTER_GGUF        GGUF files to run in process, separated like PATH
 QWEN_ROUTER_CHECKPOINTS checkpoint folders to run with transformers, separated like PATH
+QWEN_ROUTER_MODELS      folder that `pull` fills and both look into (models in the user's data folder)
 QWEN_ROUTER_TIMEOUT_S   longest wait for the next piece of a reply (120)
 QWEN_ROUTER_PARALLEL    requests that llama.cpp in process answers side by side (1); each has a context of its own
 QWEN_ROUTER_DECISIONS   file that decisions are logged to, without prompts (decisions.jsonl in the cache folder); off: none
 OLLAMA_HOST             where Ollama listens (http://127.0.0.1:11434)
 OLLAMA_NUM_PARALLEL     requests that Ollama answers side by side (1): it cannot be asked, so its own variable is read
+OLLAMA_MODELS           where Ollama keeps its models, when `pull` asks how much room is left there
+
+Hubs (`HubSettings`), by the names that their own clients use: HF_ENDPOINT, HF_TOKEN (or the file of HF_TOKEN_PATH, or
+`token` in HF_HOME), HF_HUB_OFFLINE, MODELSCOPE_ENDPOINT, MODELSCOPE_API_TOKEN.
 
 python -c "from qwen_router.settings import Settings; print(Settings.from_environment())"
 """
@@ -20,18 +27,27 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from qwen_router.errors import InvalidRequest
 
 
 @dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An OpenAI-compatible server. `models` are served without being listed. The key is left out of every repr and log."""
+
+    url: str
+    api_key: str | None = field(default=None, repr=False)
+    models: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
-    """Where engines are and what applies when nothing else is said. `api_key` is left out of every repr and log."""
+    """Where engines are and what applies when nothing else is said. Keys are left out of every repr and log."""
 
     policy: str = "balanced"
     ollama_host: str = "http://127.0.0.1:11434"
-    endpoints: tuple[str, ...] = ()
+    endpoints: tuple[Endpoint, ...] = ()
     api_key: str | None = field(default=None, repr=False)
     gguf_files: tuple[Path, ...] = ()
     checkpoints: tuple[Path, ...] = ()
@@ -39,6 +55,7 @@ class Settings:
     parallel: int = 1
     ollama_parallel: int = 1
     decision_log: Path | None = None
+    models_folder: Path | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -47,7 +64,7 @@ class Settings:
         return cls(
             policy=env.get("QWEN_ROUTER_POLICY") or "balanced",
             ollama_host=_ollama_host(env.get("OLLAMA_HOST") or ""),
-            endpoints=tuple(_endpoint(url) for url in env.get("QWEN_ROUTER_ENDPOINTS", "").split(",") if url.strip()),
+            endpoints=tuple(_endpoint(url, env) for url in env.get("QWEN_ROUTER_ENDPOINTS", "").split(",") if url.strip()),
             api_key=env.get("QWEN_ROUTER_API_KEY") or None,
             gguf_files=_paths(env.get("QWEN_ROUTER_GGUF", "")),
             checkpoints=_paths(env.get("QWEN_ROUTER_CHECKPOINTS", "")),
@@ -55,7 +72,61 @@ class Settings:
             parallel=_count(env.get("QWEN_ROUTER_PARALLEL") or "1"),
             ollama_parallel=_ollama_parallel(env.get("OLLAMA_NUM_PARALLEL") or ""),
             decision_log=_log(env.get("QWEN_ROUTER_DECISIONS") or ""),
+            models_folder=_models_folder(env.get("QWEN_ROUTER_MODELS") or ""),
         )
+
+
+HUGGING_FACE, MODELSCOPE = "https://huggingface.co", "https://modelscope.cn"
+
+
+@dataclass(frozen=True, slots=True)
+class HubSettings:
+    """Where models are downloaded from. Keys are left out of every repr and log. `ollama_store`: Ollama's own folder."""
+
+    hf_endpoint: str = HUGGING_FACE
+    hf_token: str | None = field(default=None, repr=False)
+    hf_offline: bool = False
+    modelscope_endpoint: str = MODELSCOPE
+    modelscope_token: str | None = field(default=None, repr=False)
+    ollama_store: Path | None = None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> HubSettings:
+        """Read the variables above. Raises `InvalidRequest` for an address that is no URL."""
+        env = os.environ if environment is None else environment
+        store = env.get("OLLAMA_MODELS") or ""
+        return cls(
+            hf_endpoint=_hub(env.get("HF_ENDPOINT") or HUGGING_FACE, "HF_ENDPOINT"),
+            hf_token=env.get("HF_TOKEN", "").strip() or _hf_token_file(env),
+            hf_offline=env.get("HF_HUB_OFFLINE", "").strip().upper() in ("1", "ON", "YES", "TRUE"),
+            modelscope_endpoint=_hub(env.get("MODELSCOPE_ENDPOINT") or MODELSCOPE, "MODELSCOPE_ENDPOINT"),
+            modelscope_token=env.get("MODELSCOPE_API_TOKEN", "").strip() or None,
+            ollama_store=Path(store).expanduser() if store else None,
+        )
+
+
+def _hub(text: str, variable: str) -> str:
+    url = text.strip().rstrip("/")
+    url = url if "://" in url else f"https://{url}"
+    if not url.startswith(("http://", "https://")) or not urlsplit(url).hostname:
+        raise InvalidRequest(f"{variable} is {text.strip()!r}", fix=f"a URL: {variable}=https://hub.example")
+    return url
+
+
+def _hf_token_file(env: Mapping[str, str]) -> str | None:
+    """The key that `hf auth login` keeps (huggingface_hub, constants.HF_TOKEN_PATH)."""
+    cache = Path(env.get("XDG_CACHE_HOME") or "~/.cache")
+    home = Path(env.get("HF_HOME") or cache / "huggingface")
+    try:
+        return Path(env.get("HF_TOKEN_PATH") or home / "token").expanduser().read_text("utf-8").strip() or None
+    except (OSError, UnicodeDecodeError, RuntimeError):
+        return None
+
+
+def _models_folder(text: str) -> Path:
+    from qwen_router.folders import user_models_folder
+
+    return Path(text).expanduser() if text.strip() else user_models_folder()
 
 
 def _log(text: str) -> Path | None:
@@ -66,11 +137,23 @@ def _log(text: str) -> Path | None:
     return Path(text).expanduser() if text.strip() else user_cache_folder() / "decisions.jsonl"
 
 
-def _endpoint(text: str) -> str:
-    url = text.strip().rstrip("/")
+def _endpoint(text: str, env: Mapping[str, str]) -> Endpoint:
+    url, _, rest = text.strip().partition("#")
+    url = url.rstrip("/")
     if not url.startswith(("http://", "https://")) or not urlsplit(url).hostname:
         raise InvalidRequest(f"QWEN_ROUTER_ENDPOINTS holds {text.strip()!r}", fix="URLs such as http://127.0.0.1:8000/v1")
-    return url
+    named = parse_qs(rest, keep_blank_values=True)
+    if unknown := sorted(set(named) - {"key", "model"}) or (["nothing"] if rest and not named else []):
+        fix = f"write {url}#key=VARIABLE&model=NAME"
+        raise InvalidRequest(f"QWEN_ROUTER_ENDPOINTS names {', '.join(unknown)} behind the # of {url}", fix=fix)
+    key = env.get("QWEN_ROUTER_API_KEY") or None
+    if "key" in named:
+        variable = named["key"][-1]
+        key = env.get(variable) or None
+        if key is None:
+            fix = f"set {variable}, or correct the name behind #key="
+            raise InvalidRequest(f"{url} is to get the key in {variable or 'no variable'}, which is not set", fix=fix)
+    return Endpoint(url, key, tuple(name for name in named.get("model", ()) if name))
 
 
 def _paths(text: str) -> tuple[Path, ...]:

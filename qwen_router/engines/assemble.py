@@ -24,7 +24,10 @@ from qwen_router.engines.base import (
     Usage,
     Violation,
 )
+from qwen_router.engines.structured import begins_json, json_in
 from qwen_router.engines.thinking import (
+    CLOSE,
+    STOP_SENTENCE,
     Collected,
     TagStripper,
     ThinkingParser,
@@ -55,17 +58,32 @@ class ReplyAssembler:
     knows and thinking is on, it is found out: an always-thinking model's text without an opening tag is reasoning; a
     toggling one's is kept back until `</think>` or the end.
 
+    Under a response format, an answer that does not begin as JSON is kept back; at the end the JSON within it is given, or,
+    where there is none, all of it.
+
+    With `stops_before_answer` no answer is given out: `answer_began` says that one came, and the engine asks again.
+
     After the last `feed`, `violate` may add what only the engine can see.
     """
 
-    def __init__(self, call: Call, *, starts_inside: bool = False, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self,
+        call: Call,
+        *,
+        starts_inside: bool = False,
+        stops_before_answer: bool = False,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
         self._call = call
+        self.stops_before_answer = stops_before_answer
+        self.answer_began = False  # and was not given out
         self._clock = clock
         self._started = clock()
         self._starts_inside = starts_inside
         self._guessed_inside = False
         self._parser: ThinkingParser | None = None
         self._field = ThinkingParser(starts_inside=True)
+        self._in_field = False  # the last piece came in the reasoning field
         self._early = ""  # blank content that came before anything else
         self._lead = ""  # blanks that the answer may turn out to begin with
         tools = () if call.tool_choice == "none" else call.tools
@@ -78,6 +96,7 @@ class ReplyAssembler:
         self._stripper = TagStripper()
         self._reasoning: list[str] = []
         self._answer: list[str] = []
+        self._unformatted: list[str] = []  # an answer that began as something else than the JSON that was asked for
         self._tail = ""
         self._cut = False  # something was taken out right behind the tail
         self._calls = 0
@@ -100,6 +119,24 @@ class ReplyAssembler:
         """All answer text so far."""
         return "".join(self._answer)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether neither an answer nor a call came so far."""
+        return not self._answer and not self._calls
+
+    @property
+    def in_thought(self) -> bool:
+        """Whether what came last is reasoning, or may turn out to be."""
+        return self._in_field or (self._parser is not None and self._parser.is_inside)
+
+    def cut_thought(self, stop_sentence: str) -> Iterator[Event]:
+        """The thought is left here: `stop_sentence` ends it, and the next content is the answer."""
+        if self._in_field:
+            yield from self.feed(reasoning=stop_sentence)
+            yield from self._close_field()
+        else:
+            yield from self.feed(content=f"{stop_sentence}{CLOSE}\n\n")
+
     def violate(self, violation: Violation) -> None:
         self._extra.append(violation)
 
@@ -108,6 +145,7 @@ class ReplyAssembler:
     ) -> Iterator[Event]:
         """Take one delta; every part may be None or empty."""
         if reasoning:
+            self._in_field = True
             yield from self._split(self._field.feed(reasoning))
         if content:
             yield from self._feed_content(content)
@@ -125,6 +163,7 @@ class ReplyAssembler:
 
     def _close_field(self) -> Iterator[Event]:
         """The reasoning field is over, or pauses while content comes."""
+        self._in_field = False
         field, self._field = self._field, ThinkingParser(starts_inside=True)
         yield from self._split(field.finish())
         self._stripper.leaked.extend(field.leaked)
@@ -149,6 +188,7 @@ class ReplyAssembler:
         for call in self._native.finish():
             yield from self._calling(call)
         yield from self._call_from_reasoning()
+        yield from self._json_of_unformatted()
         reason = self._reason_of(finish_reason)
         promoted = self._is_misplaced_answer(reason)
         if promoted:
@@ -229,6 +269,17 @@ class ReplyAssembler:
                 yield from self._calling(call)
         self._checker.invalid.extend(region.why for region in regions if region.why)
 
+    def _json_of_unformatted(self) -> Iterator[Event]:
+        text = "".join(self._unformatted)
+        if text:
+            self._unformatted = []
+            found = json_in(text) or text
+            self._answer.append(found)
+            if self._first_answer_s is None:
+                self._first_answer_s = self.elapsed_s
+            yield from self._unpend()
+            yield Text(found)
+
     def _reason(self, text: str) -> Reasoning:
         if self._first_reasoning_s is None:
             self._first_reasoning_s = self.elapsed_s
@@ -236,12 +287,18 @@ class ReplyAssembler:
         return Reasoning(text)
 
     def _say(self, text: str) -> Iterator[Event]:
+        if self.stops_before_answer:
+            self.answer_began = self.answer_began or bool(text.strip())
+            return
         text, self._lead = self._lead + text, ""
         if not self._answer and not text.strip():
             self._lead = text
             return
         if not self._answer:
             text = without_blank_lines(text)
+        if self._call.response_format is not None and (self._unformatted or (not self._answer and not begins_json(text))):
+            self._unformatted.append(text)
+            return
         yield from self._unpend()
         if self._cut and ends_in_partial_tag(self._tail):
             text = " " + text  # taking something out must not join the halves of a tag
@@ -284,7 +341,7 @@ class ReplyAssembler:
             return replace(usage, reasoning_tokens=0, answer_tokens=answer), True
         if completion_tokens is None:
             return usage, False
-        thought, said = self._estimated_reasoning(), estimated_tokens(self.answer)
+        thought, said = estimated_tokens(self.reasoning), estimated_tokens(self.answer)
         share = 1.0 if not self._answer and not self._calls else thought / max(1, thought + said)
         reasoning_tokens = round(completion_tokens * share)
         return (
@@ -298,4 +355,5 @@ class ReplyAssembler:
         )
 
     def _estimated_reasoning(self) -> int:
-        return estimated_tokens(self.reasoning)
+        """What was thought, without the sentence that an engine puts at its end when the budget is spent."""
+        return estimated_tokens(self.reasoning.rstrip().removesuffix(STOP_SENTENCE.strip()))

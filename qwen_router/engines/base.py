@@ -26,16 +26,22 @@ ViolationKind = Literal[
     "empty_answer",  # neither an answer nor a tool call
     "invalid_json",  # a response format was asked for and the answer does not parse
     "invalid_tool_call",  # a tool call that names no known tool or whose arguments are no object
-    "prompt_truncated",  # the engine read fewer prompt tokens than were sent
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class ThinkingPlan:
-    """Whether to think, and for how many tokens (None: no limit of its own). Off is sent explicitly, never left out."""
+    """Whether to think, and for how many tokens (None: no limit of its own). Off is sent explicitly, never left out.
+
+    A budget of 0 is off: engines take it for no budget.
+    """
 
     enabled: bool
     budget_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.budget_tokens == 0:
+            object.__setattr__(self, "enabled", False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,8 @@ class Call:
     `model` is the name that the engine itself uses. `behaviour` says what this build can do about thinking.
     `max_answer_tokens` limits the answer alone; thinking has its own budget. `context_tokens` is the window to open
     (Ollama's num_ctx). `prompt_tokens_estimate` is ours, to notice a prompt cut in silence. `timeout_s` bounds the
-    wait for the next piece, not the whole reply.
+    wait for the next piece, not the whole reply. `family` is the catalog's name for the model's kin, which says what its
+    prompts look like.
     """
 
     model: str
@@ -62,6 +69,7 @@ class Call:
     seed: int | None = None
     timeout_s: float = 120.0
     prompt_tokens_estimate: int | None = None
+    family: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
