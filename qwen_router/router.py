@@ -14,10 +14,11 @@ import threading
 import time
 import uuid
 from collections import Counter, OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
+from qwen_router.batch import CONCURRENCY, answer_all, answers
 from qwen_router.catalog import Catalog
 from qwen_router.decide import (
     Build,
@@ -104,7 +105,7 @@ class Router:
         request = Request.of(request)
         chosen_policy = self._policy(policy)
         if request.wishes.model is not None:
-            self._check_name(request.wishes.model)
+            self.check_name(request.wishes.model)
         profile = inspect(request)
         return self.decide(request, profile, policy=chosen_policy, answering=answering, started=started)
 
@@ -117,15 +118,20 @@ class Router:
         answering: bool = False,
         started: float | None = None,
         circumstances: Circumstances | None = None,
+        loading_shared: bool = False,
     ) -> Decision:
-        """The second half of `route`, for a profile that is known already (batches), in these circumstances or now."""
+        """The second half of `route`, for a profile that is known already (batches), in these circumstances or now.
+
+        With `loading_shared` no candidate is charged for loading its model: many requests will share that.
+        """
         scope = self.scope(answering=answering, pin=request.wishes.model)
         now = circumstances or self.circumstances(request)
         policy = follow(policy, request, profile, now, load=self._policy)[-1]
+        table = self.table(policy, scope=scope)
         decision = decide(
             request,
             profile,
-            self.table(policy, scope=scope),
+            table.without_loading() if loading_shared else table,
             scope=scope,
             decision_id=uuid.uuid4().hex,
             circumstances=now,
@@ -188,15 +194,47 @@ class Router:
 
     async def aask(self, request: RequestLike, *, policy: Policy | str | None = None, check: Check | None = None) -> Reply:
         """`ask`, asynchronous."""
-        stream: ReplyStream | None = await self.astream(request, policy=policy)
+        return await self.aanswered(await self.astream(request, policy=policy), check)
+
+    async def aanswered(self, stream: ReplyStream, check: Check | None = None) -> Reply:
+        """The reply at the end of a stream, or of the stronger model's where the first is not good enough."""
         while True:
-            assert stream is not None
             async for _ in stream:
                 pass
-            reply = stream.reply
-            stream = self._stronger(stream, reply, check)
-            if stream is None:
-                return reply
+            stronger = self._stronger(stream, stream.reply, check)
+            if stronger is None:
+                return stream.reply
+            stream = stronger
+
+    def batch(
+        self,
+        requests: Iterable[RequestLike | RouterError],
+        *,
+        policy: Policy | str | None = None,
+        concurrency: int = CONCURRENCY,
+        check: Check | None = None,
+        on_result: Callable[[int, Reply | RouterError], None] | None = None,
+    ) -> list[Reply | RouterError]:
+        """Answer many requests: the outcome of each in the order of `requests`, an error in place of a reply that failed.
+
+        They are routed first and answered model by model. An engine gets at most `concurrency` at once, and no more than
+        it answers side by side. `on_result(place, outcome)` hears of each as it ends. An interrupt stops the engines.
+        """
+        return answer_all(self, requests, policy=policy, concurrency=concurrency, check=check, on_result=on_result)
+
+    def abatch(
+        self,
+        requests: Iterable[RequestLike | RouterError],
+        *,
+        policy: Policy | str | None = None,
+        concurrency: int = CONCURRENCY,
+        check: Check | None = None,
+    ) -> AsyncGenerator[tuple[int, Reply | RouterError], None]:
+        """`batch`, asynchronous: (place in `requests`, outcome) of each as it ends, nothing kept here.
+
+        Close the iterator (`contextlib.aclosing`) when you leave it early: that frees the engines at once.
+        """
+        return answers(self, requests, policy=policy, concurrency=concurrency, check=check)
 
     def _stronger(self, stream: ReplyStream, reply: Reply, check: Check | None) -> ReplyStream | None:
         """The stream of the next better model where the reply is not good enough and another attempt is allowed."""
@@ -283,7 +321,7 @@ class Router:
         wanted = {name.strip() for name in self.candidates}
         for name in sorted(wanted):
             if not any(b.answers_to(name) for b in builds):
-                self._check_name(name)
+                self.check_name(name)
         return tuple(b for b in builds if any(b.answers_to(name) for name in wanted))
 
     def table(self, policy: Policy | str | None = None, *, scope: Scope | None = None) -> CandidateTable:
@@ -387,8 +425,8 @@ class Router:
             return self.policy
         return Policy.load(policy) if isinstance(policy, str) else policy
 
-    def _check_name(self, name: str) -> None:
-        """Refuse a model name that neither an engine nor the catalog knows."""
+    def check_name(self, name: str) -> None:
+        """Refuse a model name that neither an engine nor the catalog knows: raises `UnknownName`."""
         served = [s.name for s in self.served()]
         if name.lower() in (s.lower() for s in served) or self.catalog.resolve(name) is not None:
             return

@@ -12,8 +12,10 @@ QWEN_ROUTER_QUANTISE    int8, nf4 or nf4-dq: how those checkpoints are quantised
 QWEN_ROUTER_TRUST_REMOTE_CODE checkpoints, by folder name or path, whose own Python code may run, separated like PATH (none)
 QWEN_ROUTER_MODELS      folder that `pull` fills and the three look into (models in the user's data folder)
 QWEN_ROUTER_TIMEOUT_S   longest wait for the next piece of a reply (120)
+QWEN_ROUTER_PARALLEL    requests that llama.cpp in process answers side by side (1); each has a context of its own
 QWEN_ROUTER_DECISIONS   file that decisions are logged to, without prompts (decisions.jsonl in the cache folder); off: none
 OLLAMA_HOST             where Ollama listens (http://127.0.0.1:11434)
+OLLAMA_NUM_PARALLEL     requests that Ollama answers side by side (1): it cannot be asked, so its own variable is read
 OLLAMA_MODELS           where Ollama keeps its models, when `pull` asks how much room is left there
 
 Hubs (`HubSettings`), by the names that their own clients use: HF_ENDPOINT, HF_TOKEN (or the file of HF_TOKEN_PATH, or
@@ -56,6 +58,8 @@ class Settings:
     quantise: str | None = None
     trusted_checkpoints: frozenset[str] = frozenset()
     timeout_s: float = 120.0
+    parallel: int = 1
+    ollama_parallel: int = 1
     decision_log: Path | None = None
     models_folder: Path | None = None
 
@@ -74,6 +78,8 @@ class Settings:
             quantise=env.get("QWEN_ROUTER_QUANTISE") or None,
             trusted_checkpoints=frozenset(str(p) for p in _paths(env.get("QWEN_ROUTER_TRUST_REMOTE_CODE", ""))),
             timeout_s=_seconds(env.get("QWEN_ROUTER_TIMEOUT_S") or "120"),
+            parallel=_count(env.get("QWEN_ROUTER_PARALLEL") or "1"),
+            ollama_parallel=_ollama_parallel(env.get("OLLAMA_NUM_PARALLEL") or ""),
             decision_log=_log(env.get("QWEN_ROUTER_DECISIONS") or ""),
             models_folder=_models_folder(env.get("QWEN_ROUTER_MODELS") or ""),
         )
@@ -171,6 +177,17 @@ def _seconds(text: str) -> float:
     if not 0 < seconds < float("inf"):
         raise InvalidRequest(f"QWEN_ROUTER_TIMEOUT_S is {text!r}", fix="set it to a number of seconds above 0")
     return seconds
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise InvalidRequest(f"QWEN_ROUTER_PARALLEL is {text!r}", fix="set it to a whole number above 0")
+    return int(text)
+
+
+def _ollama_parallel(text: str) -> int:
+    """Ollama's own variable: what is no count there (0, nothing) leaves the choice to Ollama, which then takes one."""
+    return max(1, int(text)) if text.isascii() and text.isdigit() else 1
 
 
 def _ollama_host(text: str) -> str:

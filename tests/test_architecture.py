@@ -34,6 +34,7 @@ ROOMS = (
     "ledger",
     "decision_log",
     "reply_stream",
+    "batch",
     "router",
 )
 DOORS = ("langchain", "agent", "service", "cli")

@@ -1,11 +1,11 @@
-"""`ask`: route a request and answer it here.
+"""`ask`: route a request and answer it here; a file of many is `ask_many.py`'s work.
 
 qwen-router ask "What is 12 + 30 + 58?" --think
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -40,6 +40,28 @@ def ask(
     engine: Annotated[
         str | None, typer.Option(help="Use only this engine: ollama, openai, llamacpp, transformers, onnx.")
     ] = None,
+    jsonl: Annotated[
+        str | None,
+        typer.Option(
+            "--jsonl",
+            help='Answer many requests, one JSON object a line ({"id", "text"} or {"id", "messages"}); - is standard input.',
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="With --jsonl: append answers to this file as they end; run again, it goes on there."),
+    ] = None,
+    concurrency: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="With --jsonl: most requests that an engine gets at once (8 to a server, 1 to llama.cpp in process).",
+            show_default=False,
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume/--fresh", help="With --out: go on where the file ends, or begin it anew.")
+    ] = True,
     think: Annotated[
         bool | None, typer.Option("--think/--no-think", help="Switch thinking on or off; the policy decides otherwise.")
     ] = None,
@@ -51,15 +73,38 @@ def ask(
     ] = None,
     values: SetOption = None,
     show_reasoning: Annotated[
-        bool, typer.Option("--reasoning/--no-reasoning", help="Show the thinking (on stderr).")
-    ] = True,
+        bool | None,
+        typer.Option(
+            "--reasoning/--no-reasoning",
+            help="Show the thinking, on stderr (the default); with --jsonl, put it into the lines.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Answer a request with the model that routing chooses among those that run here."""
     from qwen_router.catalog import Catalog
     from qwen_router.cli.shown import AnswerPrinter, aftermath, aside
-    from qwen_router.request import Request
+    from qwen_router.request import Request, Wishes
 
+    wishes = Wishes(model=model, thinking=think, thinking_budget_tokens=budget, max_output_tokens=max_tokens, seed=seed)
+    if jsonl is not None:
+        if words or attach:
+            raise InvalidRequest("--jsonl goes with neither text nor --attach", fix="put the requests into the file")
+        from qwen_router.cli.ask_many import ask_many
+
+        ask_many(
+            jsonl,
+            router_from(policy=policy, engine=engine, parallel=concurrency),
+            wishes,
+            out=out,
+            concurrency=concurrency,
+            fresh=not resume,
+            with_reasoning=bool(show_reasoning),
+        )
+        return
+    if out is not None or concurrency is not None or not resume:
+        raise InvalidRequest("--out, --concurrency and --fresh need --jsonl", fix="qwen-router ask --jsonl FILE --out FILE")
     if template is not None:
         known = model if model is not None and Catalog.load().resolve(model) is not None else None
         request = Request(messages=filled(template, words, values, attach, family=known, thinking=think))
@@ -67,9 +112,6 @@ def ask(
         raise InvalidRequest("--set gives a value to a template, and none is named", fix="--template mathematics")
     else:
         request = read_request(words, attach)
-    wishes = replace(
-        request.wishes, model=model, thinking=think, thinking_budget_tokens=budget, max_output_tokens=max_tokens, seed=seed
-    )
     router = router_from(policy=policy, engine=engine)
     try:
         stream = router.stream(request.with_wishes(wishes))
@@ -79,7 +121,7 @@ def ask(
             print_json(reply_line(stream.reply))
             return
         tell_unreachable(router)
-        with AnswerPrinter(reasoning=show_reasoning) as printer:
+        with AnswerPrinter(reasoning=show_reasoning is not False) as printer:
             for event in stream:
                 printer.take(event)
         reply = stream.reply

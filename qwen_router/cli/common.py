@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from qwen_router.router import Router
 
 OBJECTIVES = ("quality", "balanced", "fast", "cheap")
+MAX_PARALLEL = 8
+"""Contexts that `--concurrency` opens for a model in this process: each takes memory, and more of them gain little."""
 
 PolicyOption = Annotated[str | None, typer.Option("--policy", "-p", help="Policy by name or YAML file (default: balanced).")]
 ObjectiveOption = Annotated[
@@ -75,12 +77,17 @@ def router_from(
     machine: str | None = None,
     candidates: str | None = None,
     engine: str | None = None,
+    parallel: int | None = None,
 ) -> Router:
-    """A router as the options ask for it."""
+    """A router as the options ask for it. `parallel` requests may run side by side in process (`MAX_PARALLEL` at most)."""
+    from dataclasses import replace
+
     from qwen_router.router import Router
     from qwen_router.settings import Settings
 
     settings = Settings.from_environment()
+    if parallel is not None:
+        settings = replace(settings, parallel=max(settings.parallel, min(parallel, MAX_PARALLEL)))
     chosen = _policy(policy or settings.policy, objective)
     names = tuple(name for name in (candidates or "").split(",") if name.strip())
     if candidates is not None and not names:

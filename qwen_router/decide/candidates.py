@@ -114,6 +114,10 @@ class CandidateTable:
     reference: Floats
     reference_vision: float
 
+    def without_loading(self) -> CandidateTable:
+        """The same candidates with every model as good as loaded: where many requests share the loading."""
+        return replace(self, load_s=np.zeros_like(self.load_s), eviction_s=np.zeros_like(self.eviction_s))
+
     def __len__(self) -> int:
         return len(self.build_of)
 
@@ -158,7 +162,7 @@ def served_builds(catalog: Catalog, served: Sequence[ServedBuild]) -> tuple[Buil
                 name=item.name,
                 installed=True,
                 resident=item.resident,
-                resident_context_tokens=item.context_tokens if item.resident else None,
+                resident_context_tokens=(item.open_tokens or item.context_tokens) if item.resident else None,
                 resident_mib=item.memory_mib if item.resident else None,
             )
         )

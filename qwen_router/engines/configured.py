@@ -37,7 +37,8 @@ def configured_engines(settings: Settings | None = None) -> tuple[Engine, ...]:
     if _has("llamacpp"):
         from qwen_router.engines.llamacpp import LlamaCppEngine
 
-        engines.append(LlamaCppEngine((*settings.gguf_files, *pulled_ggufs(settings.models_folder))))
+        files = (*settings.gguf_files, *pulled_ggufs(settings.models_folder))
+        engines.append(LlamaCppEngine(files, parallel=settings.parallel))
     if _has("transformers"):
         from qwen_router.engines.torch_load import LoadOptions
         from qwen_router.engines.transformers import TransformersEngine

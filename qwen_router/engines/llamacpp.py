@@ -9,7 +9,9 @@ assembler verifies. Its server opens a port on the loopback interface, which not
 
 from __future__ import annotations
 
+import atexit
 import logging
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -17,8 +19,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event as Flag
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any
+from weakref import WeakSet
 
 from qwen_router.catalog import Catalog
 from qwen_router.demo import DEMO_MODEL_ID, demo_gguf
@@ -48,6 +51,8 @@ CACHE_RAM_MIB = 64
 CONTEXT_CHECKPOINTS = 2
 """Snapshots of recurrent state per slot (hybrid models); llama.cpp's own default is 32."""
 LOAD_TIMEOUT_S = 600.0
+EXIT_S = 5.0
+"""How long the end of the process waits for completions that still run."""
 _SLACK_TOKENS = 64
 _log = logging.getLogger(__name__)
 
@@ -68,6 +73,7 @@ class LlamaCppEngine:
 
     The window that a call asks for is what is opened; a later call that fits into it reuses it, one that does not
     loads the model again (`Timings.load_s` tells). `threads` is None for as many as the size of the model is worth.
+    `parallel` calls are answered side by side, each in a window of its own; more of them wait in llama.cpp.
     """
 
     name: EngineName = "llamacpp"
@@ -78,13 +84,14 @@ class LlamaCppEngine:
         files: tuple[Path, ...] = (),
         *,
         threads: int | None = None,
+        parallel: int = 1,
         cache_ram_mib: int = CACHE_RAM_MIB,
         context_checkpoints: int = CONTEXT_CHECKPOINTS,
         stop_message: str = STOP_MESSAGE,
         verbose: bool = False,
     ) -> None:
         self._files = _named((demo_gguf(), *files))
-        self._threads = threads
+        self._threads, self.parallel = threads, max(1, parallel)
         self._cache_ram_mib, self._context_checkpoints = cache_ram_mib, context_checkpoints
         self._stop_message, self._verbose = stop_message, verbose
         self._residence: Residence[_Key, Any] = Residence(self._load, lambda _server: None, engine=self.name)
@@ -135,15 +142,17 @@ class LlamaCppEngine:
 
     def _build(self, name: str, info: GgufInfo) -> ServedBuild:
         held = self._residence.held
+        resident = held is not None and held.path == info.path
         return ServedBuild(
             engine=self.name,
             endpoint=self.endpoint,
             name=name,
             model_id=DEMO_MODEL_ID if info.path == demo_gguf() else info.model_id(Catalog.load().models),
             quant=info.quant,
-            resident=held is not None and held.path == info.path,
+            resident=resident,
             context_tokens=info.context_tokens,
             memory_mib=info.file_mib,
+            open_tokens=held.context_tokens if held is not None and resident else None,
         )
 
     def _body(self, call: Call, context_tokens: int) -> dict[str, Any]:
@@ -190,16 +199,17 @@ class LlamaCppEngine:
 
     def _load(self, key: _Key) -> Any:
         info = _info(key.path)
-        needed_mib = info.file_mib + info.kv_mib(key.context_tokens)
-        _refuse_if_too_big(key, needed_mib)
+        needed_mib = info.file_mib + self.parallel * info.kv_mib(key.context_tokens)
+        _refuse_if_too_big(key, needed_mib, slots=self.parallel)
         try:
             import xllamacpp
         except ImportError as error:
             raise MissingExtra.of("xllamacpp", extra="llamacpp") from error
         params = xllamacpp.CommonParams()
         params.model.path = str(key.path)
-        params.n_ctx = key.context_tokens
-        params.n_parallel = 1
+        params.n_ctx = key.context_tokens * self.parallel  # of all slots together
+        params.n_parallel = self.parallel
+        params.kv_unified = False  # every slot has its own window, which no other call can fill
         params.fit_params = False  # it would shrink the context without saying so
         params.use_jinja = True
         params.warmup = False
@@ -236,13 +246,21 @@ class _Run:
         self.load_s: float | None = None
 
     def __enter__(self) -> _Run:
+        with _running_lock:
+            _running.add(self)
         self._thread.start()
         self.load_s = self._next(LOAD_TIMEOUT_S + self._timeout_s)
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+        self.join(1.0)
+
+    def stop(self) -> None:
         self._stop.set()
-        self._thread.join(timeout=1.0)
+
+    def join(self, timeout_s: float) -> None:
+        self._thread.join(timeout=max(0.0, timeout_s))
 
     def chunks(self) -> Iterator[Mapping[str, Any]]:
         while (piece := self._next(self._timeout_s)) is not None:
@@ -293,6 +311,22 @@ class _Run:
         if not self._stop.is_set():
             self._pieces.put(chunk)
         return self._stop.is_set()
+
+
+_running: WeakSet[_Run] = WeakSet()
+_running_lock = Lock()
+
+
+@atexit.register
+def _stop_all() -> None:
+    """A thread that comes back from llama.cpp into a Python that is ending is taken away, and C++ aborts for that."""
+    deadline = time.monotonic() + EXIT_S
+    with _running_lock:
+        runs = list(_running)
+    for run in runs:
+        run.stop()
+    for run in runs:
+        run.join(deadline - time.monotonic())
 
 
 @dataclass
@@ -399,15 +433,16 @@ def _too_long(prompt_tokens: Any, context_tokens: Any) -> EngineRefused:
     )
 
 
-def _refuse_if_too_big(key: _Key, needed_mib: float) -> None:
+def _refuse_if_too_big(key: _Key, needed_mib: float, *, slots: int = 1) -> None:
     """llama.cpp would swap, or be killed; there is no exception to catch then."""
     import psutil
 
     available_mib = psutil.virtual_memory().available / 1024**2
     if needed_mib > available_mib and not _has_accelerator():
+        side_by_side, fewer = (f" in each of {slots} slots", "answer fewer at once, ") if slots > 1 else ("", "")
         raise EngineRefused(
-            f"{key} needs about {needed_mib:,.0f} MiB, and {available_mib:,.0f} MiB are free",
-            fix="use a smaller model or quantisation, or a shorter context",
+            f"{key}{side_by_side} needs about {needed_mib:,.0f} MiB, and {available_mib:,.0f} MiB are free",
+            fix=f"{fewer}use a smaller model or quantisation, or a shorter context",
             engine="llamacpp",
             endpoint="in process",
         )

@@ -79,7 +79,7 @@ class TransformersEngine:
     ) -> None:
         self._folders = named((demo_checkpoint(), *folders))
         self._options = options or LoadOptions()
-        self._max_batch, self._stop_sentence = max_batch, stop_sentence
+        self.parallel, self._stop_sentence = max_batch, stop_sentence
         self._residence: Residence[Path, _Loaded] = Residence(self._load, _free, engine=self.name)
 
     def installed(self) -> tuple[ServedBuild, ...]:
@@ -165,7 +165,7 @@ class TransformersEngine:
             )
         with _wrapped(folder):
             model, tokenizer = load(checkpoint, self._options_for(checkpoint), adapter)
-            return _loaded(model, tokenizer, checkpoint.folder, self._max_batch)
+            return _loaded(model, tokenizer, checkpoint.folder, self.parallel)
 
     def _base(self, adapter: Adapter) -> Checkpoint:
         found = adapter.base_among(self._folders.values(), Catalog.load().models)

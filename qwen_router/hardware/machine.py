@@ -48,7 +48,10 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class ServedBuild:
-    """One model that an engine says it can run: catalog id and quantisation are None while unknown."""
+    """One model that an engine says it can run: catalog id and quantisation are None while unknown.
+
+    `open_tokens` is the window that is open where the model is loaded, if that is not `context_tokens`.
+    """
 
     engine: EngineName
     endpoint: str
@@ -58,6 +61,7 @@ class ServedBuild:
     resident: bool = False
     context_tokens: int | None = None
     memory_mib: float | None = None
+    open_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
