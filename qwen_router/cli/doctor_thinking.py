@@ -57,8 +57,9 @@ def _named(served: Served, name: str) -> Served:
 
     known = Catalog.load().resolve(name)
     wanted = known.id if known else ""
-    for fits in (lambda build: build.name == name, lambda build: build.model_id == wanted):
-        found = [(engine, [build for build in builds if fits(build)]) for engine, builds in served]
+    exact = [(engine, [build for build in builds if build.name == name]) for engine, builds in served]
+    alike = [(engine, [build for build in builds if build.model_id == wanted]) for engine, builds in served]
+    for found in (exact, alike):
         if any(builds for _, builds in found):
             return found
     raise UnknownName(f"no engine here serves {name!r}", fix="`qwen-router doctor` lists what each serves")

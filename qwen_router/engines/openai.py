@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from qwen_router.engines.base import Call, Event
-from qwen_router.engines.chatml import END, thought_prompt
+from qwen_router.engines.chatml import END, PRESERVING_FAMILIES, thought_prompt
 from qwen_router.engines.clients import PerLoop, Shared
 from qwen_router.engines.dialects import GENERIC, Dialect, key_header, recognised
 from qwen_router.engines.exchange import Bodies, Exchange, Post, answering
@@ -290,7 +290,11 @@ class OpenAIEngine:
             "stop": list(call.stop) or None,
         }
         if call.behaviour == "toggle":
-            body |= {"enable_thinking": thinks} if dialect.switch == "body" else {_TEMPLATE: {"enable_thinking": thinks}}
+            if dialect.switch == "body":
+                body["enable_thinking"] = thinks
+            else:
+                keeps = {"preserve_thinking": True} if call.tools and call.family in PRESERVING_FAMILIES else {}
+                body[_TEMPLATE] = {"enable_thinking": thinks, **keeps}
         if thinks and call.thinking.budget_tokens is not None and dialect.budget_field is not None:
             body[dialect.budget_field] = call.thinking.budget_tokens
             if dialect.name == "llamacpp":
