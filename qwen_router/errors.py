@@ -25,6 +25,7 @@ The command line turns them into one line on stderr and an exit code, the servic
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import ClassVar, Self
 
@@ -103,20 +104,47 @@ class NoModelFits(RouterError):
     http_status = 422
 
 
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """What a reply had given before it broke."""
+
+    answer: str = ""
+    reasoning: str = ""
+
+
 class EngineError(RouterError):
-    """`engine` and `endpoint` say which; the decision that led there stays valid."""
+    """`engine` and `endpoint` say which; the decision that led there stays valid.
+
+    `again` says that the same endpoint may be asked once more as long as it has answered nothing; `retry_after_s` is how
+    long the server wants to be left alone first. `partial` is what the caller had got already, None when it was nothing.
+    """
 
     http_status = 502
+    again: bool = False
 
-    def __init__(self, problem: str, *, fix: str, engine: str = "", endpoint: str = "") -> None:
+    def __init__(
+        self,
+        problem: str,
+        *,
+        fix: str,
+        engine: str = "",
+        endpoint: str = "",
+        again: bool | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
         super().__init__(problem, fix=fix)
         self.engine = engine
         self.endpoint = endpoint
+        self.retry_after_s = retry_after_s
+        self.partial: Partial | None = None
+        if again is not None:
+            self.again = again
 
 
 class EngineUnreachable(EngineError):
     exit_code = 4
     http_status = 503
+    again = True
 
 
 class EngineTimeout(EngineError):

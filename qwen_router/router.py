@@ -2,7 +2,7 @@
 
 `route` decides, `ask` answers, `stream` answers piece by piece; each has an async twin. What the engines have installed is
 asked at most every few seconds; tables are kept per policy. An engine that fails before its first byte hands over to the
-decision's fallbacks; after it, the error is the caller's, because nothing may be said twice.
+decision's fallbacks; after it, the error is the caller's, because nothing may be said twice (docs/resilience.md).
 
     python -c "from qwen_router import Router; print(Router().route('Prove that sqrt(2) is irrational').reason)"
 """
@@ -32,6 +32,9 @@ from qwen_router.decide import (
 )
 from qwen_router.decision_log import DecisionLog
 from qwen_router.engines.base import Done, Engine
+from qwen_router.engines.breaker import Breakers
+from qwen_router.engines.fallback import Retry
+from qwen_router.engines.holders import Holders
 from qwen_router.engines.timing import predicted_of, ratios
 from qwen_router.errors import EngineError, RouterError, UnknownName
 from qwen_router.faults import Check, fault_of
@@ -88,6 +91,9 @@ class Router:
         self.ledger = Ledger()
         self.log = DecisionLog(self.settings.decision_log) if self.settings.decision_log else None
         self._busy: Counter[tuple[str, str]] = Counter()
+        self.breakers = Breakers()
+        self.holders = Holders()
+        self.retry = Retry(self.settings.retries)
         self._sessions: OrderedDict[str, Previous] = OrderedDict()
         self._calibration: Calibration | None = None
         self._calibrated = 0
@@ -122,14 +128,11 @@ class Router:
         scope = self.scope(answering=answering, pin=request.wishes.model)
         now = circumstances or self.circumstances(request)
         policy = follow(policy, request, profile, now, load=self._policy)[-1]
-        decision = decide(
-            request,
-            profile,
-            self.table(policy, scope=scope),
-            scope=scope,
-            decision_id=uuid.uuid4().hex,
-            circumstances=now,
-        )
+        table, name = self.table(policy, scope=scope), uuid.uuid4().hex
+        decision = decide(request, profile, table, scope=scope, decision_id=name, circumstances=now)
+        if decision.chosen is None and now.resting and circumstances is None:  # who asked for a pause is waited for
+            now = replace(now, resting=self.breakers.resting(paused=False))
+            decision = decide(request, profile, table, scope=scope, decision_id=name, circumstances=now)
         if started is not None:
             decision = replace(decision, elapsed_us=(time.perf_counter() - started) * 1e6)
         return decision
@@ -152,6 +155,8 @@ class Router:
             spent=spent,
             previous=self._sessions.get(request.session) if request.session is not None else None,
             waiting=tuple((*place, count) for place, count in sorted(self._busy.items()) if count),
+            resting=self.breakers.resting(),
+            holder=self.holders.of(request),
         )
 
     async def aroute(self, request: RequestLike, *, policy: Policy | str | None = None, answering: bool = False) -> Decision:
@@ -174,6 +179,7 @@ class Router:
         stream: ReplyStream | None = self.stream(request, policy=policy)
         while True:
             assert stream is not None
+            stream.unheard = True
             for _ in stream:
                 pass
             reply = stream.reply
@@ -191,6 +197,7 @@ class Router:
         stream: ReplyStream | None = await self.astream(request, policy=policy)
         while True:
             assert stream is not None
+            stream.unheard = True
             async for _ in stream:
                 pass
             reply = stream.reply
@@ -203,7 +210,7 @@ class Router:
         decision = stream.decision
         if check is None and not decision.table.policy.fallback.escalate:
             return None
-        if len(reply.failed_attempts) >= decision.effect.fallback_attempts:
+        if stream.moves >= decision.effect.fallback_attempts:
             return None
         fault = fault_of(reply, decision, check)
         if fault is None:
@@ -251,6 +258,7 @@ class Router:
         for engine in self.engines:
             try:
                 served += engine.installed()
+                self.breakers.seen((engine.name, engine.endpoint))
             except RouterError as error:
                 unreachable.append(error)
         with self._lock:
@@ -329,6 +337,11 @@ class Router:
             self._sessions.move_to_end(session)
             while len(self._sessions) > MAX_SESSIONS:
                 self._sessions.popitem(last=False)
+
+    def hold(self, request: Request, decision: Decision, candidate: Candidate) -> None:
+        """Note which of several endpoints of one model now has this conversation in its cache."""
+        if decision.twins or decision.placed is not None:
+            self.holders.note(request, (candidate.build.engine, candidate.build.endpoint, candidate.build.name))
 
     def charge(self, user: str | None, decision: Decision, candidate: Candidate, done: Done) -> None:
         """Put a reply's tokens, their price and the energy of its time on the day's account."""

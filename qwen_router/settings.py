@@ -6,6 +6,10 @@ QWEN_ROUTER_API_KEY     key sent to those servers
 QWEN_ROUTER_GGUF        GGUF files to run in process, separated like PATH
 QWEN_ROUTER_CHECKPOINTS checkpoint folders to run with transformers, separated like PATH
 QWEN_ROUTER_TIMEOUT_S   longest wait for the next piece of a reply (120)
+QWEN_ROUTER_CONNECT_S   longest wait for a connection (5)
+QWEN_ROUTER_FIRST_S     longest wait for the first piece (as QWEN_ROUTER_TIMEOUT_S)
+QWEN_ROUTER_DEADLINE_S  longest time for a whole reply, all attempts included (3600)
+QWEN_ROUTER_RETRIES     how often a request asks an endpoint again that could not take it (2)
 QWEN_ROUTER_DECISIONS   file that decisions are logged to, without prompts (decisions.jsonl in the cache folder); off: none
 OLLAMA_HOST             where Ollama listens (http://127.0.0.1:11434)
 
@@ -34,11 +38,15 @@ class Settings:
     gguf_files: tuple[Path, ...] = ()
     checkpoints: tuple[Path, ...] = ()
     timeout_s: float = 120.0
+    connect_s: float = 5.0
+    first_s: float | None = None
+    deadline_s: float = 3600.0
+    retries: int = 2
     decision_log: Path | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
-        """Read the variables above. Raises `InvalidRequest` for a timeout that is no positive number."""
+        """Read the variables above. Raises `InvalidRequest` for a time that is no positive number, or retries that are none."""
         env = os.environ if environment is None else environment
         return cls(
             policy=env.get("QWEN_ROUTER_POLICY") or "balanced",
@@ -47,7 +55,11 @@ class Settings:
             api_key=env.get("QWEN_ROUTER_API_KEY") or None,
             gguf_files=_paths(env.get("QWEN_ROUTER_GGUF", "")),
             checkpoints=_paths(env.get("QWEN_ROUTER_CHECKPOINTS", "")),
-            timeout_s=_seconds(env.get("QWEN_ROUTER_TIMEOUT_S") or "120"),
+            timeout_s=_seconds(env, "QWEN_ROUTER_TIMEOUT_S", "120"),
+            connect_s=_seconds(env, "QWEN_ROUTER_CONNECT_S", "5"),
+            first_s=_seconds(env, "QWEN_ROUTER_FIRST_S", "") if env.get("QWEN_ROUTER_FIRST_S") else None,
+            deadline_s=_seconds(env, "QWEN_ROUTER_DEADLINE_S", "3600"),
+            retries=_retries(env.get("QWEN_ROUTER_RETRIES") or "2"),
             decision_log=_log(env.get("QWEN_ROUTER_DECISIONS") or ""),
         )
 
@@ -71,14 +83,21 @@ def _paths(text: str) -> tuple[Path, ...]:
     return tuple(Path(part).expanduser() for part in text.split(os.pathsep) if part)
 
 
-def _seconds(text: str) -> float:
+def _seconds(environment: Mapping[str, str], name: str, default: str) -> float:
+    text = environment.get(name) or default
     try:
         seconds = float(text)
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < float("inf"):
-        raise InvalidRequest(f"QWEN_ROUTER_TIMEOUT_S is {text!r}", fix="set it to a number of seconds above 0")
+        raise InvalidRequest(f"{name} is {text!r}", fix="set it to a number of seconds above 0")
     return seconds
+
+
+def _retries(text: str) -> int:
+    if not text.strip().isdecimal() or int(text) > 100:
+        raise InvalidRequest(f"QWEN_ROUTER_RETRIES is {text!r}", fix="set it to a whole number from 0 to 100")
+    return int(text)
 
 
 def _ollama_host(text: str) -> str:

@@ -45,7 +45,8 @@ class Call:
     `model` is the name that the engine itself uses. `behaviour` says what this build can do about thinking.
     `max_answer_tokens` limits the answer alone; thinking has its own budget. `context_tokens` is the window to open
     (Ollama's num_ctx). `prompt_tokens_estimate` is ours, to notice a prompt cut in silence. `timeout_s` bounds the
-    wait for the next piece, not the whole reply.
+    wait for the next piece, `first_s` (None: the same) the wait for the first, `connect_s` that for a connection;
+    `deadline_at`, on the clock of `time.monotonic`, is when the whole reply must have ended (None: never).
     """
 
     model: str
@@ -62,6 +63,9 @@ class Call:
     seed: int | None = None
     timeout_s: float = 120.0
     prompt_tokens_estimate: int | None = None
+    connect_s: float = 5.0
+    first_s: float | None = None
+    deadline_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,8 +34,8 @@ from qwen_router.engines.wire import (
     output_limit_tokens,
     plain,
     refused_at_once,
-    timeouts,
     truncation,
+    waits,
 )
 from qwen_router.errors import EngineError, EngineTimeout, EngineUnreachable
 from qwen_router.hardware.machine import EngineName, ServedBuild
@@ -92,7 +92,7 @@ class OpenAIEngine:
             body = self._body(call, dialect)
             try:
                 with self._clients.get().stream(
-                    "POST", f"{self._base}/chat/completions", json=body, timeout=timeouts(call.timeout_s)
+                    "POST", f"{self._base}/chat/completions", json=body, extensions=waits(call)
                 ) as response:
                     if response.status_code == 200:
                         exchange.starts(response.headers.get("content-type", ""))
@@ -101,7 +101,7 @@ class OpenAIEngine:
                         yield from exchange.end()
                         return
                     response.read()
-                    self._judge(response.status_code, response.text, body, call, attempt)
+                    self._judge(response, body, call, attempt)
             except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError) as error:
                 raise self._peer.of_httpx(error) from error
 
@@ -115,7 +115,7 @@ class OpenAIEngine:
             body = self._body(call, dialect)
             try:
                 async with client.stream(
-                    "POST", f"{self._base}/chat/completions", json=body, timeout=timeouts(call.timeout_s)
+                    "POST", f"{self._base}/chat/completions", json=body, extensions=waits(call)
                 ) as response:
                     if response.status_code == 200:
                         exchange.starts(response.headers.get("content-type", ""))
@@ -127,7 +127,7 @@ class OpenAIEngine:
                             yield event
                         return
                     await response.aread()
-                    self._judge(response.status_code, response.text, body, call, attempt)
+                    self._judge(response, body, call, attempt)
             except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError) as error:
                 raise self._peer.of_httpx(error) from error
 
@@ -284,9 +284,9 @@ class OpenAIEngine:
             out["name"] = message.name
         return out
 
-    def _judge(self, status: int, text: str, body: Mapping[str, Any], call: Call, attempt: int) -> None:
+    def _judge(self, response: httpx.Response, body: Mapping[str, Any], call: Call, attempt: int) -> None:
         """Return when another try without the optional fields is worth it, else raise."""
-        said = error_text(text)
+        status, said = response.status_code, error_text(response.text)
         low = said.lower()
         names_one = any(name in low for name in (*_OPTIONAL, "enable_thinking", "reasoning_content"))
         if (
@@ -299,7 +299,7 @@ class OpenAIEngine:
             self._lean = True
             return
         fix = f"check the model name {call.model!r}" if status == 404 else None
-        raise self._peer.of_status(status, said, fix=fix)
+        raise self._peer.of_status(status, said, fix=fix, retry_after=response.headers.get("retry-after"))
 
 
 class _Exchange:

@@ -11,8 +11,10 @@ import codecs
 import json
 import math
 import socket
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_S = 5.0
 PROBE_TIMEOUT_S = 5.0
+BETWEEN, DEADLINE = "qwen_router.between_s", "qwen_router.deadline_at"
+"""Names among a request's extensions: the wait between two pieces, and when the whole must have ended."""
 MAX_LINE_BYTES = 16 * 1024 * 1024
 """One line of a stream is a few hundred bytes; above this it is no stream that we want in memory."""
 KEPT_CONNECTIONS = 64
@@ -74,8 +78,8 @@ class Peer:
     def _where(self) -> dict[str, str]:
         return {"engine": self.engine, "endpoint": self.endpoint}
 
-    def of_status(self, status: int, message: str, *, fix: str | None = None) -> EngineError:
-        """The error for an HTTP status; `message` is what the server says."""
+    def of_status(self, status: int, message: str, *, fix: str | None = None, retry_after: str | None = None) -> EngineError:
+        """The error for an HTTP status; `message` is what the server says, `retry_after` the header of that name."""
         said = f"HTTP {status}: {shortened(message) or 'no reason given'}"
         if 300 <= status < 400:
             return self.refused(f"{said} (redirects are not followed)", fix="give the address that it redirects to")
@@ -84,7 +88,8 @@ class Peer:
         if status in (408, 504):
             return self.timeout(said)
         if status in (429, 502, 503):
-            return EngineUnreachable(f"{self._who} is busy or down: {said}", fix=fix or "try again later", **self._where)
+            problem, wait_s = f"{self._who} is busy or down: {said}", retry_after_s(retry_after)
+            return EngineUnreachable(problem, fix=fix or "try again later", retry_after_s=wait_s, **self._where)
         if 400 <= status < 500:
             return self.refused(said, fix=fix or "change the request, or ask another model")
         return EngineError(f"{self._who} failed: {said}", fix=fix or "see its log, and try again", **self._where)
@@ -110,7 +115,23 @@ class Peer:
             return self.timeout(why)
         if isinstance(error, httpx.DecodingError | httpx.TooManyRedirects | httpx.LocalProtocolError):
             return self.nonsense(why)
-        return self.failed(f"the connection broke ({why})")
+        broke = self.failed(f"the connection broke ({why})")
+        broke.again = isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError)
+        return broke
+
+
+def retry_after_s(header: str | None, *, now: Callable[[], float] = time.time) -> float | None:
+    """Seconds that a `Retry-After` header asks for, whether it gives seconds or a date; None where it says nothing useful."""
+    if header is None:
+        return None
+    try:
+        seconds = float(header)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(header).timestamp() - now()
+        except (ValueError, TypeError, OverflowError):
+            return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 def shortened(text: str, limit: int = 300) -> str:
@@ -148,12 +169,15 @@ def client_options(endpoint: str, *, timeout_s: float) -> dict[str, Any]:
     """
     import httpx
 
+    from qwen_router.engines.bounds import watch
+
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=KEPT_CONNECTIONS, keepalive_expiry=KEPT_S)
     options: dict[str, Any] = {
         "timeout": timeouts(timeout_s),
         "limits": limits,
         "follow_redirects": False,
         "trust_env": not is_loopback(endpoint),
+        "event_hooks": {"response": [watch]},
     }
     if endpoint.startswith("http://"):
         options["verify"] = False  # no TLS here; loading certificates would take 20 ms
@@ -167,13 +191,23 @@ def timeouts(timeout_s: float) -> httpx.Timeout:
     return httpx.Timeout(timeout_s, connect=min(CONNECT_TIMEOUT_S, timeout_s))
 
 
+def waits(call: Call) -> dict[str, Any]:
+    """Extensions of an `httpx` request that carry the call's bounds to the connection and to `bounds.py`."""
+    left_s = math.inf if call.deadline_at is None else max(0.001, call.deadline_at - time.monotonic())
+    first_s = call.timeout_s if call.first_s is None else call.first_s
+    connect_s = min(call.connect_s, first_s, left_s)
+    timeout = {"connect": connect_s, "read": min(first_s, left_s), "write": min(first_s, left_s), "pool": connect_s}
+    return {"timeout": timeout, BETWEEN: call.timeout_s, DEADLINE: call.deadline_at}
+
+
 def async_client_options(endpoint: str, *, timeout_s: float) -> dict[str, Any]:
     """`client_options` for an asynchronous client, with connections that are cheap to come by."""
+    from qwen_router.engines.bounds import awatch
     from qwen_router.engines.lent import LentConnections
 
     options = client_options(endpoint, timeout_s=timeout_s)
     own = {name: options[name] for name in ("limits", "verify", "trust_env") if name in options}
-    return {**options, "transport": LentConnections(kept=KEPT_CONNECTIONS, **own)}
+    return {**options, "transport": LentConnections(kept=KEPT_CONNECTIONS, **own), "event_hooks": {"response": [awatch]}}
 
 
 class Lines:
