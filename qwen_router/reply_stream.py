@@ -57,6 +57,7 @@ def call_for(
         connect_s=settings.connect_s,
         first_s=settings.first_s,
         deadline_at=deadline_at,
+        family=candidate.build.model.family,
     )
 
 

@@ -25,6 +25,7 @@ from qwen_router.engines.base import (
     Violation,
 )
 from qwen_router.engines.thinking import (
+    CLOSE,
     Collected,
     TagStripper,
     ThinkingParser,
@@ -55,17 +56,29 @@ class ReplyAssembler:
     knows and thinking is on, it is found out: an always-thinking model's text without an opening tag is reasoning; a
     toggling one's is kept back until `</think>` or the end.
 
+    With `stops_before_answer` no answer is given out: `answer_began` says that one came, and the engine asks again.
+
     After the last `feed`, `violate` may add what only the engine can see.
     """
 
-    def __init__(self, call: Call, *, starts_inside: bool = False, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self,
+        call: Call,
+        *,
+        starts_inside: bool = False,
+        stops_before_answer: bool = False,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
         self._call = call
+        self.stops_before_answer = stops_before_answer
+        self.answer_began = False  # and was not given out
         self._clock = clock
         self._started = clock()
         self._starts_inside = starts_inside
         self._guessed_inside = False
         self._parser: ThinkingParser | None = None
         self._field = ThinkingParser(starts_inside=True)
+        self._in_field = False  # the last piece came in the reasoning field
         self._early = ""  # blank content that came before anything else
         self._lead = ""  # blanks that the answer may turn out to begin with
         tools = () if call.tool_choice == "none" else call.tools
@@ -100,6 +113,24 @@ class ReplyAssembler:
         """All answer text so far."""
         return "".join(self._answer)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether neither an answer nor a call came so far."""
+        return not self._answer and not self._calls
+
+    @property
+    def in_thought(self) -> bool:
+        """Whether what came last is reasoning, or may turn out to be."""
+        return self._in_field or (self._parser is not None and self._parser.is_inside)
+
+    def cut_thought(self, stop_sentence: str) -> Iterator[Event]:
+        """The thought is left here: `stop_sentence` ends it, and the next content is the answer."""
+        if self._in_field:
+            yield from self.feed(reasoning=stop_sentence)
+            yield from self._close_field()
+        else:
+            yield from self.feed(content=f"{stop_sentence}{CLOSE}\n\n")
+
     def violate(self, violation: Violation) -> None:
         self._extra.append(violation)
 
@@ -108,6 +139,7 @@ class ReplyAssembler:
     ) -> Iterator[Event]:
         """Take one delta; every part may be None or empty."""
         if reasoning:
+            self._in_field = True
             yield from self._split(self._field.feed(reasoning))
         if content:
             yield from self._feed_content(content)
@@ -125,6 +157,7 @@ class ReplyAssembler:
 
     def _close_field(self) -> Iterator[Event]:
         """The reasoning field is over, or pauses while content comes."""
+        self._in_field = False
         field, self._field = self._field, ThinkingParser(starts_inside=True)
         yield from self._split(field.finish())
         self._stripper.leaked.extend(field.leaked)
@@ -236,6 +269,9 @@ class ReplyAssembler:
         return Reasoning(text)
 
     def _say(self, text: str) -> Iterator[Event]:
+        if self.stops_before_answer:
+            self.answer_began = self.answer_began or bool(text.strip())
+            return
         text, self._lead = self._lead + text, ""
         if not self._answer and not text.strip():
             self._lead = text

@@ -46,7 +46,8 @@ class Call:
     `max_answer_tokens` limits the answer alone; thinking has its own budget. `context_tokens` is the window to open
     (Ollama's num_ctx). `prompt_tokens_estimate` is ours, to notice a prompt cut in silence. `timeout_s` bounds the
     wait for the next piece, `first_s` (None: the same) the wait for the first, `connect_s` that for a connection;
-    `deadline_at`, on the clock of `time.monotonic`, is when the whole reply must have ended (None: never).
+    `deadline_at`, on the clock of `time.monotonic`, is when the whole reply must have ended (None: never). `family` is
+    the catalog's name for the model's kin, which says what its prompts look like.
     """
 
     model: str
@@ -63,6 +64,7 @@ class Call:
     seed: int | None = None
     timeout_s: float = 120.0
     prompt_tokens_estimate: int | None = None
+    family: str | None = None
     connect_s: float = 5.0
     first_s: float | None = None
     deadline_at: float | None = None

@@ -24,6 +24,15 @@ _MAX_HEADER_BYTES = 100_000_000
 _DTYPES = {"bfloat16": "bf16", "float16": "f16", "float32": "f32"}
 
 
+def named(folders: Iterable[Path]) -> dict[str, Path]:
+    """Folders by name; the second of one name goes by its path."""
+    out: dict[str, Path] = {}
+    for folder in folders:
+        name = folder.name if folder.name not in out else str(folder)
+        out[name] = folder
+    return out
+
+
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """A folder whose config.json can be read; `at` gives None for any other."""

@@ -5,8 +5,8 @@ So every control token in a text is replaced by a random word before the templat
 become the text again, and it is tokenised by a copy of the tokenizer that knows no control tokens. The pieces between
 control tokens are what the tokenizer would have worked on anyway, so an ordinary text gets exactly the ids it always had.
 
-That is `PromptEncoder`, for `transformers.py`. The shapes of messages and tools and the sampling rule are shared with
-`llamacpp.py`. Nothing here runs a model.
+That is `PromptEncoder`, for `transformers.py` and `onnx.py`. The shapes of messages and tools and the sampling rule are
+shared with `llamacpp.py`. Nothing here runs a model.
 
     python -c "from qwen_router.engines.local_prompt import control_pattern; print(control_pattern(['<think>']))"
 """
@@ -37,7 +37,7 @@ def not_here(model: str, known: Iterable[str], *, kind: str, engine: str) -> Eng
 def chat_messages(call: Call, *, arguments_as_text: bool, engine: str) -> list[dict[str, Any]]:
     """The messages of a call as chat templates read them (or as OpenAI's protocol does: arguments as text).
 
-    Raises `EngineRefused` for attachments: both local engines read text.
+    Raises `EngineRefused` for attachments: the local engines read text.
     """
     return [_message(m, arguments_as_text=arguments_as_text, engine=engine) for m in call.messages]
 
@@ -82,6 +82,14 @@ def tool_specs(call: Call) -> list[dict[str, Any]]:
         }
         for t in call.tools
     ]
+
+
+def template_options(call: Call, template: str) -> dict[str, Any]:
+    """What a chat template is told besides messages and tools."""
+    options: dict[str, Any] = {"enable_thinking": call.thinking.enabled}
+    if "preserve_thinking" in template and call.tools:
+        options["preserve_thinking"] = True  # without it Qwen3.6+ forgets its plan in a tool loop
+    return options
 
 
 def neutralised(value: Any) -> Any:
@@ -178,6 +186,26 @@ class PromptEncoder:
 
     def _piece(self, text: str, spot: re.Pattern[str], words: Mapping[str, str]) -> list[int]:
         return self._plain(spot.sub(lambda m: words[m[0]], text)) if text else []
+
+
+def plain_encoder(tokenizer: Any) -> Callable[[str], list[int]]:
+    """A copy of a `tokenizers.Tokenizer` without its added tokens: `<think>` is not special, so no switch would leave it
+    out."""
+    from tokenizers import Tokenizer
+
+    description = json.loads(tokenizer.to_str())
+    description["added_tokens"] = []
+    description["post_processor"] = None
+    plain = Tokenizer.from_str(json.dumps(description))
+    return lambda text: list(plain.encode(text, add_special_tokens=False).ids)
+
+
+def decoder(tokenizer: Any) -> Callable[[int], str | None]:
+    """From one id after the other to text, control tokens included; None while a character is incomplete."""
+    from tokenizers.decoders import DecodeStream
+
+    pieces = DecodeStream(skip_special_tokens=False)
+    return lambda token: pieces.step(tokenizer, token)
 
 
 def _word_for(token: str, words: dict[str, str]) -> str:

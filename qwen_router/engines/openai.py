@@ -13,16 +13,19 @@ import json
 import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from qwen_router.engines.assemble import ReplyAssembler
-from qwen_router.engines.base import Call, Event, Usage
+from qwen_router.engines.base import Call, Event, ThinkingPlan
+from qwen_router.engines.chatml import END, thought_prompt
 from qwen_router.engines.clients import PerLoop, Shared
+from qwen_router.engines.dialects import GENERIC, Dialect, recognised
 from qwen_router.engines.local_prompt import effective_sampling, neutralised, tool_specs
+from qwen_router.engines.openai_exchange import Bodies, Exchange, holds_format_back
+from qwen_router.engines.structured import asking_for_format
 from qwen_router.engines.thinking import neutralise
 from qwen_router.engines.wire import (
     PROBE_TIMEOUT_S,
-    Lines,
     Peer,
     async_client_options,
     base64_text,
@@ -34,7 +37,6 @@ from qwen_router.engines.wire import (
     output_limit_tokens,
     plain,
     refused_at_once,
-    truncation,
     waits,
 )
 from qwen_router.errors import EngineError, EngineTimeout, EngineUnreachable
@@ -45,12 +47,8 @@ from qwen_router.request import Message
 if TYPE_CHECKING:
     import httpx
 
-Dialect = Literal["llamacpp", "vllm", "sglang", "generic"]
-_DIALECTS: Mapping[str, Dialect] = {"llamacpp": "llamacpp", "vllm": "vllm", "sglang": "sglang"}
-"""`owned_by` of `/v1/models`, which these servers fill with their own name."""
-
-_BUDGET_FIELD: Mapping[Dialect, str] = {"llamacpp": "thinking_budget_tokens", "vllm": "thinking_token_budget"}
-_OPTIONAL = ("chat_template_kwargs", "stream_options", "seed")
+_TEMPLATE = "chat_template_kwargs"
+_OPTIONAL = (_TEMPLATE, "stream_options", "seed")
 """What strict servers refuse and a reply can do without; `reasoning_content` in messages is dropped with them."""
 _REFUSAL_WORDS = (
     "unrecognized", "unexpected", "unknown", "unsupported", "not supported", "extra ", "additional", "not permitted"
@@ -80,28 +78,28 @@ class OpenAIEngine:
     def installed(self) -> tuple[ServedBuild, ...]:
         """What `/v1/models` lists. A server that names itself keeps its models in memory."""
         models = self._models()
-        dialect = self._dialect or "generic"
+        dialect = self._dialect or GENERIC
         return tuple(self._build(model, dialect) for model in models)
 
     def stream(self, call: Call) -> Iterator[Event]:
         import httpx
 
-        dialect = self._known_dialect()
-        exchange = _Exchange(call, self._peer)
-        for attempt in (1, 2):
-            body = self._body(call, dialect)
+        exchange = self._exchange(call, self._known_dialect())
+        while (post := exchange.post()) is not None:
             try:
                 with self._clients.get().stream(
-                    "POST", f"{self._base}/chat/completions", json=body, extensions=waits(call)
+                    "POST", self._base + post.path, json=post.body, extensions=waits(call)
                 ) as response:
-                    if response.status_code == 200:
-                        exchange.starts(response.headers.get("content-type", ""))
-                        for data in response.iter_bytes():
-                            yield from exchange.feed(data)
-                        yield from exchange.end()
-                        return
-                    response.read()
-                    self._judge(response, body, call, attempt)
+                    if response.status_code != 200:
+                        response.read()
+                        self._judge(response, call, exchange)
+                        continue
+                    exchange.starts(response.headers.get("content-type", ""))
+                    for data in response.iter_bytes():
+                        yield from exchange.feed(data)
+                        if exchange.left:
+                            break
+                yield from exchange.end()
             except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError) as error:
                 raise self._peer.of_httpx(error) from error
 
@@ -109,25 +107,26 @@ class OpenAIEngine:
         import httpx
 
         dialect = await asyncio.to_thread(self._known_dialect) if self._dialect is None else self._dialect
-        exchange = _Exchange(call, self._peer)
+        exchange = self._exchange(call, dialect)
         client = await self._aclients.get()
-        for attempt in (1, 2):
-            body = self._body(call, dialect)
+        while (post := exchange.post()) is not None:
             try:
                 async with client.stream(
-                    "POST", f"{self._base}/chat/completions", json=body, extensions=waits(call)
+                    "POST", self._base + post.path, json=post.body, extensions=waits(call)
                 ) as response:
-                    if response.status_code == 200:
-                        exchange.starts(response.headers.get("content-type", ""))
-                        async with aclosing(response.aiter_bytes()) as pieces:  # type: ignore[type-var]  # a generator
-                            async for data in pieces:
-                                for event in exchange.feed(data):
-                                    yield event
-                        for event in exchange.end():
-                            yield event
-                        return
-                    await response.aread()
-                    self._judge(response, body, call, attempt)
+                    if response.status_code != 200:
+                        await response.aread()
+                        self._judge(response, call, exchange)
+                        continue
+                    exchange.starts(response.headers.get("content-type", ""))
+                    async with aclosing(response.aiter_bytes()) as pieces:  # type: ignore[type-var]  # a generator
+                        async for data in pieces:
+                            for event in exchange.feed(data):
+                                yield event
+                            if exchange.left:
+                                break
+                for event in exchange.end():
+                    yield event
             except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError) as error:
                 raise self._peer.of_httpx(error) from error
 
@@ -163,28 +162,33 @@ class OpenAIEngine:
         data = json_object(response.content, self._peer).get("data")
         if not isinstance(data, list) or not all(isinstance(m, Mapping) and isinstance(m.get("id"), str) for m in data):
             raise self._peer.nonsense("/v1/models lists no models")
-        owners = {str(model.get("owned_by", "")).lower() for model in data}
-        self._dialect = next((_DIALECTS[owner] for owner in sorted(owners) if owner in _DIALECTS), "generic")
+        if self._dialect is None:
+            self._dialect = recognised(self._base, data, self._get)
         return data
+
+    def _get(self, path: str) -> tuple[int, str]:
+        """What a path below the server's root answers; nothing is (0, "")."""
+        import httpx
+
+        try:
+            response = self._clients.get().get(self._base.removesuffix("/v1") + path)
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError):
+            return 0, ""
+        return response.status_code, response.text
 
     def cache_note(self) -> str | None:
         """What the server says of its cache and slots, in a sentence for people; None where it says nothing."""
-        import httpx
-
         from qwen_router.engines.held import cache_of_metrics, slots_of_props
 
-        dialect = self._known_dialect()
+        dialect = self._known_dialect().name
         if dialect not in ("vllm", "llamacpp"):
             return None
-        root = self._base.removesuffix("/v1")
+        status, text = self._get("/metrics" if dialect == "vllm" else "/props")
+        if status != 200:
+            return None
         try:
-            response = self._clients.get().get(f"{root}/{'metrics' if dialect == 'vllm' else 'props'}")
-            if response.status_code != 200:
-                return None
-            if dialect == "vllm":
-                return cache_of_metrics(response.text)
-            return slots_of_props(json_object(response.content, self._peer))
-        except (httpx.HTTPError, EngineError):
+            return cache_of_metrics(text) if dialect == "vllm" else slots_of_props(json_object(text, self._peer))
+        except EngineError:
             return None
 
     def _known_dialect(self) -> Dialect:
@@ -193,12 +197,12 @@ class OpenAIEngine:
             try:
                 self._models()
             except EngineTimeout:
-                return "generic"  # `transformers serve` imports torch first; ask again next time
+                return GENERIC  # `transformers serve` imports torch first; ask again next time
             except EngineUnreachable:
                 raise
             except EngineError:
-                self._dialect = "generic"
-        return self._dialect or "generic"
+                self._dialect = recognised(self._base, (), self._get)
+        return self._dialect or GENERIC
 
     def _build(self, model: Mapping[str, Any], dialect: Dialect) -> ServedBuild:
         from qwen_router.catalog import Catalog
@@ -214,42 +218,70 @@ class OpenAIEngine:
             name=name,
             model_id=found.id if found else None,
             quant=split_quant(name.removesuffix("@main").removesuffix(".gguf"))[1],
-            resident=dialect != "generic",
+            resident=dialect.keeps_loaded,
             context_tokens=context if isinstance(context, int) and context > 0 else None,
             memory_mib=meta["size"] / 1024**2 if isinstance(meta.get("size"), int) else None,
         )
 
     # ── what is sent ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _body(self, call: Call, dialect: Dialect) -> dict[str, Any]:
-        thinks = call.thinking.enabled and call.thinking.budget_tokens != 0
+    def _exchange(self, call: Call, dialect: Dialect) -> Exchange:
+        bodies = Bodies(
+            chat=lambda: self._body(call, dialect),
+            raw=lambda reasoning: self._raw_body(call, dialect, reasoning),
+            formatted=lambda reasoning: self._body(_answering(call, reasoning), dialect),
+        )
+        return Exchange(call, self._peer, dialect, bodies)
+
+    def _common(self, call: Call, dialect: Dialect, *, thinks: bool) -> dict[str, Any]:
+        """What chats and raw prompts have in common."""
         sampling = effective_sampling(call, thinking=thinks)
         body: dict[str, Any] = {
             "model": call.model,
-            "messages": self._messages(call),
             "stream": True,
             "stream_options": {"include_usage": True},
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             "presence_penalty": sampling.presence_penalty,
-            "max_tokens": output_limit_tokens(call),
             "seed": call.seed,
+        }
+        return body | {name: getattr(sampling, name) for name in sorted(dialect.samplers)}
+
+    def _body(self, call: Call, dialect: Dialect) -> dict[str, Any]:
+        thinks = call.thinking.enabled and call.thinking.budget_tokens != 0
+        body = self._common(call, dialect, thinks=thinks) | {
+            "messages": self._messages(call if dialect.formats != "never" else asking_for_format(call)),
+            "max_tokens": output_limit_tokens(call),
             "stop": list(call.stop) or None,
         }
-        if dialect != "generic":
-            body |= {"top_k": sampling.top_k, "min_p": sampling.min_p}
         if call.behaviour == "toggle":
-            body["chat_template_kwargs"] = {"enable_thinking": thinks}
-        if thinks and call.thinking.budget_tokens is not None and dialect in _BUDGET_FIELD:
-            body[_BUDGET_FIELD[dialect]] = call.thinking.budget_tokens
+            body |= {"enable_thinking": thinks} if dialect.switch == "body" else {_TEMPLATE: {"enable_thinking": thinks}}
+        if thinks and call.thinking.budget_tokens is not None and dialect.budget_field is not None:
+            body[dialect.budget_field] = call.thinking.budget_tokens
         if call.tools and call.tool_choice != "none":
             body["tools"] = neutralised(tool_specs(call))
             body["tool_choice"] = _tool_choice(call.tool_choice)
-        if call.response_format is not None:
+        if call.response_format is not None and dialect.formats != "never" and not holds_format_back(call, dialect):
             body["response_format"] = _response_format(call.response_format)
-        if self._lean:
-            body = {key: value for key, value in body.items() if key not in _OPTIONAL}
-        return {key: value for key, value in body.items() if value is not None}
+        return self._sendable(body)
+
+    def _raw_body(self, call: Call, dialect: Dialect, reasoning: str) -> dict[str, Any]:
+        """A prompt of our own rendering that ends behind the thought."""
+        body = self._common(call, dialect, thinks=True) | {
+            "prompt": thought_prompt(call, reasoning),
+            "max_tokens": call.max_answer_tokens,
+            "stop": [*call.stop, END],
+        }
+        if call.response_format is not None and dialect.formats == "always":
+            if dialect.name == "llamacpp":
+                body["json_schema"] = dict(call.response_format)
+            else:
+                body["response_format"] = _response_format(call.response_format)
+        return self._sendable(body)
+
+    def _sendable(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        left_out = _OPTIONAL if self._lean else ()
+        return {key: value for key, value in body.items() if value is not None and key not in left_out}
 
     def _messages(self, call: Call) -> list[dict[str, Any]]:
         start = loop_start(call.messages)
@@ -284,139 +316,31 @@ class OpenAIEngine:
             out["name"] = message.name
         return out
 
-    def _judge(self, response: httpx.Response, body: Mapping[str, Any], call: Call, attempt: int) -> None:
-        """Return when another try without the optional fields is worth it, else raise."""
+    def _judge(self, response: httpx.Response, call: Call, exchange: Exchange) -> None:
+        """Return when another try is worth it (without the optional fields, or by another way), else raise."""
         status, said = response.status_code, error_text(response.text)
         low = said.lower()
         names_one = any(name in low for name in (*_OPTIONAL, "enable_thinking", "reasoning_content"))
-        if (
-            status in (400, 422)
-            and attempt == 1
-            and not self._lean
-            and (names_one or any(word in low for word in _REFUSAL_WORDS))
-        ):
+        refuses = names_one or any(word in low for word in _REFUSAL_WORDS)
+        if status in (400, 422) and refuses and not self._lean:
             _log.warning("%s refuses optional fields, trying without: %s", self.endpoint, said[:200])
             self._lean = True
             return
         fix = f"check the model name {call.model!r}" if status == 404 else None
-        raise self._peer.of_status(status, said, fix=fix, retry_after=response.headers.get("retry-after"))
+        retry_after = response.headers.get("retry-after")
+        exchange.refused(self._peer.of_status(status, said, fix=fix, retry_after=retry_after))
 
 
-class _Exchange:
-    """One answer on its way in: bytes of an SSE stream (or of one JSON body) to events. No IO."""
-
-    def __init__(self, call: Call, peer: Peer) -> None:
-        self._call, self._peer = call, peer
-        self._assembler = ReplyAssembler(call)
-        self._lines = Lines(peer)
-        self._is_json = False
-        self._body: list[bytes] = []
-        self._finish_reason: str | None = None
-        self._usage: Mapping[str, Any] = {}
-        self._ended = False
-        self._spoken = False  # at least one event came
-
-    def starts(self, content_type: str) -> None:
-        kind = content_type.partition(";")[0].strip().lower()
-        if kind in ("text/html", "application/xhtml+xml"):
-            raise self._peer.nonsense("a web page")
-        self._is_json = kind == "application/json"
-
-    def feed(self, data: bytes) -> Iterator[Event]:
-        if self._is_json:
-            self._body.append(data)
-            return
-        for line in self._lines.feed(data):
-            yield from self._line(line)
-
-    def end(self) -> Iterator[Event]:
-        if self._is_json:
-            yield from self._chunk(json_object(b"".join(self._body), self._peer))
-        else:
-            for line in self._lines.feed(b"", last=True):
-                yield from self._line(line)
-        if self._finish_reason is None and not self._ended:
-            if not self._spoken:
-                raise self._peer.nonsense("a stream without a single event")
-            raise self._peer.failed("the stream ended before the answer did")
-        yield from self._finished()
-
-    def _line(self, line: str) -> Iterator[Event]:
-        field, _, value = line.partition(":")
-        if field == "error":  # llama.cpp's servers write it without `data:`
-            value = value.strip()
-            raise self._peer.failed(error_text(value) if value else "an error without a reason")
-        if field != "data" or self._ended:
-            if field.lstrip().startswith(("{", "<")):
-                raise self._peer.nonsense(f"no event stream: {line[:80]!r}")
-            return
-        value = value.strip()
-        if value == "[DONE]":
-            self._ended = True
-        elif value:
-            yield from self._chunk(json_object(value, self._peer))
-
-    def _chunk(self, chunk: Mapping[str, Any]) -> Iterator[Event]:
-        self._spoken = True
-        if chunk.get("error"):
-            raise self._peer.failed(error_text(json.dumps({"error": chunk["error"]})))
-        if isinstance(chunk.get("usage"), Mapping):
-            self._usage = chunk["usage"]
-        choices = chunk.get("choices")
-        if not isinstance(choices, list):
-            if "usage" in chunk or "object" in chunk:
-                return
-            raise self._peer.nonsense(f"a chunk without choices: {json.dumps(chunk)[:80]}")
-        for choice in choices:
-            if isinstance(choice, Mapping) and choice.get("index", 0) in (0, None):
-                yield from self._choice(choice)
-
-    def _choice(self, choice: Mapping[str, Any]) -> Iterator[Event]:
-        delta = choice.get("delta") or choice.get("message") or {}
-        if not isinstance(delta, Mapping):
-            raise self._peer.nonsense(f"a delta that is no object: {str(delta)[:80]}")
-        reasoning = next((delta[k] for k in ("reasoning_content", "reasoning", "thinking") if delta.get(k)), None)
-        calls = delta.get("tool_calls") or ()
-        yield from self._assembler.feed(
-            content=_text(delta.get("content")),
-            reasoning=_text(reasoning),
-            tool_calls=[call for call in calls if isinstance(call, Mapping)] if isinstance(calls, list) else (),
-        )
-        if choice.get("finish_reason"):
-            self._finish_reason = str(choice["finish_reason"])
-
-    def _finished(self) -> Iterator[Event]:
-        prompt_tokens = _count(self._usage, "prompt_tokens")
-        cut = truncation(self._call, prompt_tokens)
-        if cut:
-            self._assembler.violate(cut)
-        completion_tokens = _count(self._usage, "completion_tokens")
-        yield from self._assembler.finish(
-            finish_reason=self._finish_reason,
-            usage=Usage(
-                prompt_tokens=prompt_tokens,
-                reasoning_tokens=_count(self._usage.get("completion_tokens_details"), "reasoning_tokens"),
-                cached_tokens=_count(self._usage.get("prompt_tokens_details"), "cached_tokens"),
-            ),
-            completion_tokens=completion_tokens,
-        )
+def _answering(call: Call, reasoning: str) -> Call:
+    """The call that asks for the answer alone, with what was thought before it."""
+    asked = "Give the final answer now." if call.response_format is None else "Give the final answer now, as JSON."
+    thought = (Message("assistant", reasoning), Message("user", asked)) if reasoning.strip() else ()
+    return replace(call, messages=(*call.messages, *thought), thinking=ThinkingPlan(enabled=False))
 
 
 def _has_version(endpoint: str) -> bool:
     last = endpoint.rpartition("/")[2]
     return len(last) >= 2 and last[0] == "v" and last[1].isdigit()
-
-
-def _count(usage: Any, key: str) -> int | None:
-    value = usage.get(key) if isinstance(usage, Mapping) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _text(value: Any) -> str | None:
-    """A delta's text; some servers send a list of typed parts."""
-    if isinstance(value, list):
-        return "".join(str(part.get("text", "")) for part in value if isinstance(part, Mapping))
-    return value if isinstance(value, str) else None
 
 
 def _tool_choice(choice: str | None) -> Any:

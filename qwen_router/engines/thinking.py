@@ -9,13 +9,13 @@ tool calls and timings are `assemble.py`'s; nothing here talks to an engine.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 from qwen_router.engines.base import Call, FinishReason, Reasoning, Text, Violation
+from qwen_router.engines.structured import json_problem
 from qwen_router.request import Message
 
 OPEN, CLOSE = "<think>", "</think>"
@@ -120,8 +120,8 @@ class ThinkingParser:
 
     @property
     def is_inside(self) -> bool:
-        """True while the text so far ends in the middle of reasoning."""
-        return self._state == "inside"
+        """True while the text so far ends in the middle of reasoning, or of text that is kept back because it may be."""
+        return self._state in ("inside", "held")
 
     def feed(self, text: str) -> list[Reasoning | Text]:
         """Take a piece of text; give what can be told for sure."""
@@ -352,33 +352,6 @@ def _over_budget(call: Call, collected: Collected) -> str:
     if collected.reasoning_tokens_exact:
         return f"{spent} thinking tokens, {budget} allowed" if spent > budget else ""
     return f"about {spent} thinking tokens, {budget} allowed" if spent > budget * ESTIMATE_TOLERANCE else ""
-
-
-_JSON_TYPES: Mapping[str, type | tuple[type, ...]] = {
-    "object": dict,
-    "array": list,
-    "string": str,
-    "number": (int, float),
-    "integer": int,
-    "boolean": bool,
-}
-
-
-def json_problem(answer: str, schema: Mapping[str, Any]) -> str:
-    """Why the answer is not the JSON that was asked for, or an empty string. Checks the outermost type and keys only."""
-    try:
-        value = json.loads(answer)
-    except ValueError as error:
-        return f"the answer is not JSON: {error}"
-    wanted = schema.get("type", "object" if not schema else None)
-    kind = _JSON_TYPES.get(wanted) if isinstance(wanted, str) else None
-    if kind is not None and not isinstance(value, kind):
-        return f"the answer is a JSON {type(value).__name__}, not {wanted}"
-    if isinstance(value, dict):
-        missing = [key for key in schema.get("required", ()) if key not in value]
-        if missing:
-            return f"the answer lacks {', '.join(map(repr, missing))}"
-    return ""
 
 
 # --- control tokens in text that users write ----------------------------------------------------------------------

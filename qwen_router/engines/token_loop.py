@@ -1,8 +1,9 @@
-"""Generates token by token with a loaded transformers model: sampling, the thinking budget, stop strings, exact counts.
+"""Generates token by token, whatever computes the scores: the thinking budget, stop strings, exact counts.
 
-A loop of our own instead of `generate()`: the budget is held to the token (at the limit the stop sentence and `</think>`
-are put into the same cache and the answer goes on), `<think>` cannot be opened when thinking is off, and leaving the
-iterator stops the work at the next token. Prompts are `local_prompt.py`'s, models `transformers.py`'s.
+A loop of our own instead of an engine's `generate()`: the budget is held to the token (at the limit the stop sentence and
+`</think>` are put into the same cache and the answer goes on), `<think>` cannot be opened when thinking is off, and leaving
+the iterator stops the work at the next token. What computes the scores is the engine's (`torch_steps.py`, `onnx.py`), what
+is drawn from them `sampler.py`'s, the plan `token_plan.py`'s.
 
     python -c "from qwen_router.engines.token_loop import StopStrings; print(StopStrings(('END',)).feed('a E'))"
 """
@@ -11,12 +12,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 from qwen_router.catalog.types import Sampling
 from qwen_router.engines.base import FinishReason
+from qwen_router.engines.sampler import Sampler, Scores
 from qwen_router.errors import EngineTimeout
 
 PREFILL_CHUNK_TOKENS = 512
@@ -74,7 +74,6 @@ class TokenPlan:
     think_close_id: int | None
     stop_thinking_ids: tuple[int, ...]
     step_timeout_s: float
-    cpu_threads: int | None
 
 
 @dataclass
@@ -89,41 +88,35 @@ class Tally:
 
 @dataclass
 class TokenLoop:
-    """One generation. `decode(id)` gives the next piece of text, or None while a character is incomplete."""
+    """One generation. `step(ids)` puts ids behind what the model has read and gives the scores of the next token, one f32
+    for each token of the vocabulary. `decode(id)` gives the next piece of text, or None while a character is incomplete.
+    """
 
-    model: Any
+    step: Callable[[tuple[int, ...]], Scores]
     plan: TokenPlan
     decode: Callable[[int], str | None]
+    engine: str = "transformers"
     tally: Tally = field(default_factory=Tally)
 
     def __post_init__(self) -> None:
-        import torch
-        from transformers import DynamicCache
-
-        self._torch = torch
-        self._cache = DynamicCache(config=self.model.config)
         self._used_tokens = 0
         self._inside = self.plan.starts_inside
         self._opened = self._inside
         self._stops = StopStrings(self.plan.stop)
-        self._generator = torch.Generator(device=self.model.device)
-        if self.plan.seed is not None:
-            self._generator.manual_seed(self.plan.seed % 2**63)
-        else:
-            self._generator.seed()
-        self._seen: list[int] = []
+        self._sampler = Sampler(self.plan.sampling, self.plan.seed)
+        self._seen: set[int] = set()
 
     def run(self) -> Iterator[str]:
         """The text as it comes, control tags of thinking included."""
-        logits = None
-        for start in range(0, len(self.plan.prompt_ids), PREFILL_CHUNK_TOKENS):
-            logits = self._forward(self.plan.prompt_ids[start : start + PREFILL_CHUNK_TOKENS])
+        prompt = self.plan.prompt_ids
+        for start in range(0, len(prompt), PREFILL_CHUNK_TOKENS):
+            scores = self._forward(prompt[start : start + PREFILL_CHUNK_TOKENS])
             yield ""  # a place to leave
         while self._room():
-            token = self._pick(logits)
+            token = self._pick(scores)
             if self._must_close(token):
                 yield from self._close_thinking()
-                logits = self._forward(self.plan.stop_thinking_ids)
+                scores = self._forward(self.plan.stop_thinking_ids)
                 continue
             if token in self.plan.end_ids:
                 break
@@ -134,7 +127,7 @@ class TokenLoop:
                 break
             if not self._room():
                 break
-            logits = self._forward((token,))
+            scores = self._forward((token,))
         if not self._inside and (rest := self._stops.finish()):
             yield rest
 
@@ -165,7 +158,7 @@ class TokenLoop:
 
     def _take(self, token: int) -> str:
         """Count the token where it belongs and give its text, cut at a stop string of the answer."""
-        self._seen.append(token)
+        self._seen.add(token)
         text = self.decode(token) or ""
         if token == self.plan.think_open_id and not self._opened and not self.tally.answer_tokens:
             self._inside = self._opened = True
@@ -178,53 +171,19 @@ class TokenLoop:
             return self._stops.feed(text)
         return text
 
-    def _forward(self, ids: tuple[int, ...]) -> Any:
-        """Put ids into the cache and give the scores of the next token, in f32."""
-        torch = self._torch
+    def _forward(self, ids: tuple[int, ...]) -> Scores:
         started = time.monotonic()
-        with torch.inference_mode(), self._threads():
-            tokens = torch.tensor([ids], device=self.model.device)
-            out = self.model(input_ids=tokens, past_key_values=self._cache, use_cache=True, logits_to_keep=1)
+        scores = self.step(ids)
         self._used_tokens += len(ids)
         if time.monotonic() - started > self.plan.step_timeout_s:
             raise EngineTimeout(
                 f"one step of {len(ids)} tokens took longer than {self.plan.step_timeout_s:g} s",
                 fix="use a smaller model, or a longer timeout",
-                engine="transformers",
+                engine=self.engine,
             )
-        return out.logits[0, -1].float()
+        return scores
 
-    @contextmanager
-    def _threads(self) -> Iterator[None]:
-        """torch's thread count belongs to the whole process, so it is set for the one step only."""
-        before = self._torch.get_num_threads()
-        if self.plan.cpu_threads in (None, before):
-            yield
-            return
-        self._torch.set_num_threads(self.plan.cpu_threads)
-        try:
-            yield
-        finally:
-            self._torch.set_num_threads(before)
-
-    def _pick(self, logits: Any) -> int:
-        """Sample as the plan says. Penalty first, then temperature, top-k, top-p, min-p: the order of transformers."""
-        torch, sampling = self._torch, self.plan.sampling
-        with torch.inference_mode():
-            scores = logits
-            if not self.plan.thinking and self.plan.think_open_id is not None and not self._inside:
-                scores = scores.clone()
-                scores[self.plan.think_open_id] = -torch.inf
-            if sampling.presence_penalty and self._seen:
-                scores = scores.clone()
-                scores[torch.tensor(sorted(set(self._seen)), device=scores.device)] -= sampling.presence_penalty
-            if not sampling.temperature:
-                return int(scores.argmax())
-            scores, order = (scores / sampling.temperature).topk(min(sampling.top_k or len(scores), len(scores)))
-            shares = scores.softmax(-1)
-            keep = torch.ones_like(shares, dtype=torch.bool)
-            if sampling.top_p is not None:
-                keep &= shares.cumsum(-1) - shares < sampling.top_p
-            if sampling.min_p:
-                keep &= shares >= sampling.min_p * shares[0]
-            return int(order[torch.multinomial(shares * keep, 1, generator=self._generator)])
+    def _pick(self, scores: Scores) -> int:
+        opening = self.plan.think_open_id
+        may_open = self.plan.thinking or self._inside
+        return self._sampler.pick(scores, seen=self._seen, banned=None if may_open else opening)

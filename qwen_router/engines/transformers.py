@@ -9,8 +9,7 @@ assembler. Reads text only, one sequence at a time. Needs the extra `transformer
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -21,19 +20,24 @@ from qwen_router.catalog import Catalog
 from qwen_router.demo import demo_checkpoint
 from qwen_router.engines.assemble import ReplyAssembler, astream_in_thread
 from qwen_router.engines.base import Call, Event, Usage
-from qwen_router.engines.checkpoint_folder import Checkpoint
-from qwen_router.engines.local_prompt import PromptEncoder, chat_messages, effective_sampling, not_here, settled, tool_specs
+from qwen_router.engines.checkpoint_folder import Checkpoint, named
+from qwen_router.engines.local_prompt import (
+    PromptEncoder,
+    chat_messages,
+    decoder,
+    not_here,
+    plain_encoder,
+    settled,
+    template_options,
+    tool_specs,
+)
 from qwen_router.engines.residence import Residence, threads_for, usable_cores
-from qwen_router.engines.thinking import CLOSE, OPEN
+from qwen_router.engines.thinking import OPEN
 from qwen_router.engines.token_loop import TokenLoop, TokenPlan
+from qwen_router.engines.token_plan import STOP_SENTENCE, Limits, token_plan
+from qwen_router.engines.torch_steps import TorchSteps
 from qwen_router.errors import EngineError, EngineRefused, MissingExtra, RouterError
 from qwen_router.hardware.machine import EngineName, ServedBuild
-
-STOP_SENTENCE = (
-    "\n\nConsidering the limited time by the user, I have to give the solution based on the thinking directly now."
-    "\n</think>\n\n"
-)
-"""Qwen's own words for an early stop of thinking: facts, `engines.transformers.early_stop_text`."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ class TransformersEngine:
         dtype: str = "auto",
         stop_sentence: str = STOP_SENTENCE,
     ) -> None:
-        self._folders = _named((demo_checkpoint(), *folders))
+        self._folders = named((demo_checkpoint(), *folders))
         self._device, self._dtype, self._stop_sentence = device, dtype, stop_sentence
         self._residence: Residence[Path, _Loaded] = Residence(self._load, _free, engine=self.name)
 
@@ -83,7 +87,8 @@ class TransformersEngine:
         assembler = ReplyAssembler(call)
         with self._borrowed(folder, call) as (loaded, load_s), _wrapped(folder):
             plan = self._plan(call, loaded)
-            loop = TokenLoop(loaded.model, plan, _decoder(loaded.tokenizer))
+            steps = TorchSteps(loaded.model, cpu_threads=loaded.cpu_threads)
+            loop = TokenLoop(steps, plan, decoder(loaded.tokenizer.backend_tokenizer))
             if plan.starts_inside:
                 yield from assembler.feed(content=OPEN)
             for text in loop.run():
@@ -131,45 +136,14 @@ class TransformersEngine:
         )
 
     def _prompt(self, call: Call, loaded: _Loaded) -> tuple[str, list[int]]:
-        options: dict[str, Any] = {"enable_thinking": call.thinking.enabled}
-        if "preserve_thinking" in loaded.template and call.tools:
-            options["preserve_thinking"] = True  # without it Qwen3.6+ forgets its plan in a tool loop
         tools = [] if call.tool_choice == "none" else tool_specs(call)
-        return loaded.prompts.prompt(chat_messages(call, arguments_as_text=False, engine=self.name), tools, options)
+        messages = chat_messages(call, arguments_as_text=False, engine=self.name)
+        return loaded.prompts.prompt(messages, tools, template_options(call, loaded.template))
 
     def _plan(self, call: Call, loaded: _Loaded) -> TokenPlan:
         text, ids = self._prompt(call, loaded)
-        context_tokens = min(call.context_tokens, loaded.context_tokens)
-        stop_ids = tuple(loaded.prompts.encode(self._stop_sentence))
-        room = context_tokens - len(ids) - 1
-        if room < 1:
-            raise EngineRefused(
-                f"the prompt has {len(ids)} tokens, the context {context_tokens}",
-                fix="shorten the conversation, or ask for a longer context",
-                engine=self.name,
-                endpoint=self.endpoint,
-            )
-        starts_inside = text.rstrip().endswith(OPEN)
-        # Without a limit of its own, thinking may take what the answer does not need.
-        spare = max(0, room - call.max_answer_tokens - len(stop_ids) - 2)
-        budget = spare if call.thinking.budget_tokens is None else min(call.thinking.budget_tokens, spare)
-        return TokenPlan(
-            prompt_ids=tuple(ids),
-            starts_inside=starts_inside,
-            thinking=call.thinking.enabled,
-            thinking_budget_tokens=budget,
-            max_answer_tokens=call.max_answer_tokens,
-            context_tokens=context_tokens,
-            sampling=effective_sampling(call, thinking=call.thinking.enabled or starts_inside),
-            seed=call.seed,
-            stop=call.stop,
-            end_ids=loaded.end_ids,
-            think_open_id=loaded.prompts.control_ids.get(OPEN),
-            think_close_id=loaded.prompts.control_ids.get(CLOSE),
-            stop_thinking_ids=stop_ids,
-            step_timeout_s=call.timeout_s,
-            cpu_threads=loaded.cpu_threads,
-        )
+        limits = Limits(self.name, loaded.prompts, loaded.end_ids, loaded.context_tokens, self._stop_sentence)
+        return token_plan(call, text, ids, limits)
 
     def _load(self, folder: Path) -> _Loaded:
         checkpoint = Checkpoint.at(folder)
@@ -198,15 +172,6 @@ class TransformersEngine:
             return _loaded(model.to(device).eval(), tokenizer, folder)
 
 
-def _named(folders: tuple[Path, ...]) -> dict[str, Path]:
-    """Folders by name; the second of one name goes by its path."""
-    out: dict[str, Path] = {}
-    for folder in folders:
-        name = folder.name if folder.name not in out else str(folder)
-        out[name] = folder
-    return out
-
-
 def _best_device(torch: Any) -> str:
     if torch.cuda.is_available():
         return "cuda"
@@ -233,7 +198,7 @@ def _loaded(model: Any, tokenizer: Any, folder: Path) -> _Loaded:
                 )
             ),
             encode=lambda text: list(tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids),
-            plain_encoder=lambda: _plain_encoder(tokenizer),
+            plain_encoder=lambda: plain_encoder(tokenizer.backend_tokenizer),
             control_ids={str(token): int(i) for i, token in tokenizer.added_tokens_decoder.items()},
         ),
         end_ids=frozenset(int(i) for i in end_ids),
@@ -247,25 +212,6 @@ def _cpu_threads(model: Any) -> int | None:
     if str(model.device) != "cpu":
         return None
     return threads_for(sum(p.numel() * p.element_size() for p in model.parameters()) / 1024**2, cores=usable_cores())
-
-
-def _plain_encoder(tokenizer: Any) -> Callable[[str], list[int]]:
-    """A copy of the tokenizer without its added tokens: `<think>` is not special, so no switch would leave it out."""
-    from tokenizers import Tokenizer
-
-    description = json.loads(tokenizer.backend_tokenizer.to_str())
-    description["added_tokens"] = []
-    description["post_processor"] = None
-    plain = Tokenizer.from_str(json.dumps(description))
-    return lambda text: list(plain.encode(text, add_special_tokens=False).ids)
-
-
-def _decoder(tokenizer: Any) -> Callable[[int], str | None]:
-    from tokenizers.decoders import DecodeStream
-
-    pieces = DecodeStream(skip_special_tokens=False)
-    backend = tokenizer.backend_tokenizer
-    return lambda token: pieces.step(backend, token)
 
 
 @contextmanager

@@ -1,0 +1,87 @@
+"""Answers as JSON: checked against the whole schema, dug out of the prose around it, asked for in words as a last resort.
+
+The grammar is the engine's (`response_format`, `format`, guided decoding); this is what is left to do on our side.
+
+    python -c "from qwen_router.engines.structured import json_problem; print(json_problem('{}', {'required': ['a']}))"
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from qwen_router.engines.base import Call
+
+_FENCE = re.compile(r"```(?:json)?[ \t]*\n(.*?)\n?```", re.DOTALL)
+_SHOWN_CHARS = 120
+
+
+def json_problem(answer: str, schema: Mapping[str, Any]) -> str:
+    """Why the answer is not the JSON that was asked for, or an empty string. An empty schema asks for any object.
+
+    A schema that is none itself, or that no validator knows, is held against the outermost type only.
+    """
+    try:
+        value = json.loads(answer)
+    except (ValueError, RecursionError) as error:
+        return f"the answer is not JSON: {error}"
+    if not schema:
+        return "" if isinstance(value, dict) else f"the answer is a JSON {type(value).__name__}, not an object"
+    return _first_fault(value, schema)
+
+
+def _first_fault(value: Any, asked: Mapping[str, Any]) -> str:
+    import jsonschema
+    from jsonschema.exceptions import best_match
+    from referencing.exceptions import Unresolvable
+
+    schema = dict(asked)
+    try:
+        validator = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
+        validator.check_schema(schema)
+        fault = best_match(validator(schema).iter_errors(value))
+    except (jsonschema.SchemaError, Unresolvable, re.error, RecursionError):
+        return ""  # the schema is the caller's fault, not the answer's
+    if fault is None:
+        return ""
+    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault.absolute_path).lstrip(".")
+    said = " ".join(fault.message.split())
+    return f"{f'{where}: ' if where else ''}{said if len(said) <= _SHOWN_CHARS else said[: _SHOWN_CHARS - 3] + '...'}"
+
+
+def json_in(text: str) -> str | None:
+    """The one JSON value in a text that holds other words too: fenced, or from the first brace that starts one."""
+    for fenced in _FENCE.findall(text):
+        if _parses(fenced):
+            return str(fenced).strip()
+    decoder = json.JSONDecoder()
+    for match in re.finditer(r"[{\[]", text):
+        try:
+            _, end = decoder.raw_decode(text, match.start())
+        except (ValueError, RecursionError):
+            continue
+        return text[match.start() : end]
+    return None
+
+
+def _parses(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def asking_for_format(call: Call) -> Call:
+    """The call with its format asked for in the last message, for servers that take none."""
+    if call.response_format is None or not call.messages:
+        return call
+    schema = json.dumps(dict(call.response_format), ensure_ascii=False)
+    asked = (
+        "Answer with JSON only." if not call.response_format else f"Answer with JSON only, by this JSON Schema:\n{schema}"
+    )
+    *before, last = call.messages
+    return replace(call, messages=(*before, replace(last, text=f"{last.text}\n\n{asked}".lstrip())))
