@@ -14,6 +14,7 @@ The command line turns them into one line on stderr and an exit code, the servic
       NoModelFits                  3   422  nothing can serve the request here
       EngineError                  1   502  the engine failed after a sound decision
         EngineUnreachable          4   503  nobody answers there; worth a retry
+          EngineBusy               4   503  it takes no more now; `retry_after_s` says when to come again, where it is known
         EngineTimeout              4   504  it answers, but not in time; worth a retry
         EngineRefused              1   502  it understood and said no (unknown model, bad parameter)
         EngineNonsense             1   502  it answered what its protocol does not allow
@@ -145,6 +146,10 @@ class EngineUnreachable(EngineError):
     exit_code = 4
     http_status = 503
     again = True
+
+
+class EngineBusy(EngineUnreachable):
+    pass
 
 
 class EngineTimeout(EngineError):

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, cast
 from qwen_router.decide import Candidate, Decision
 from qwen_router.demo import DEMO_NOTICE
 from qwen_router.engines.base import Call, Done, Engine, Event, ThinkingPlan
+from qwen_router.engines.breaker import Place
 from qwen_router.engines.fallback import Walk, place_of
 from qwen_router.errors import EngineError, EngineTimeout, EngineUnreachable, NoModelFits, Partial
 from qwen_router.reply import Reply, ReplyBuilder
@@ -64,9 +65,9 @@ def call_for(
 class ReplyStream:
     """Events of one answer, to iterate once, with `for` or `async for`; `reply` is complete afterwards.
 
-    Closing the iterator early stops the engine. Where an error ends it after the first event, `partial` has what came so
-    far, and so has the error. With `unheard`, nobody sees the events before the end, so others may answer even then. `moves`
-    counts how often another model than the one before was asked.
+    Closing the iterator early stops the engine. An error after the first event is raised, never repeated: its `partial`
+    has what came before. `failed` says who was asked before and what went wrong there, `moves` how often another model than
+    the one before was asked.
     """
 
     def __init__(
@@ -83,13 +84,16 @@ class ReplyStream:
             if router.unreachable and not router.served():  # nothing answers: say where it was looked for
                 raise router.unreachable[0]
             if decision.resting:
-                raise EngineUnreachable(decision.reason, fix="wait some seconds and try again")
+                raise EngineUnreachable(
+                    decision.reason,
+                    fix="wait some seconds and try again",
+                    retry_after_s=router.breakers.ready_in_s(),
+                )
             raise NoModelFits(decision.reason, fix=router.way_out(request.wishes.model))
         self.decision = decision
-        self.unheard = False
         self._router = router
         self.request = request
-        self._failed: list[str] = list(failed)
+        self.failed: list[str] = list(failed)
         self._asked: set[str] = set()
         self._builder = ReplyBuilder()
         wished_s, longest_s = request.wishes.deadline_s, router.settings.deadline_s
@@ -102,7 +106,7 @@ class ReplyStream:
     def __iter__(self) -> Iterator[Event]:
         while True:
             try:
-                with self._attempt() as engine:
+                with self._router.in_flight.slot(self._place, self._longest_wait_s), self._attempt() as engine:
                     stream = cast(Generator[Event, None, None], engine.stream(self._call()))
                     with closing(stream) as events:
                         for event in events:
@@ -117,12 +121,13 @@ class ReplyStream:
     async def __aiter__(self) -> AsyncIterator[Event]:
         while True:
             try:
-                with self._attempt() as engine:
-                    stream = cast(AsyncGenerator[Event, None], engine.astream(self._call()))
-                    async with aclosing(stream) as events:
-                        while (event := await self._in_time(events)) is not None:
-                            self._note(event)
-                            yield event
+                async with self._router.in_flight.aslot(self._place, self._longest_wait_s):
+                    with self._attempt() as engine:
+                        stream = cast(AsyncGenerator[Event, None], engine.astream(self._call()))
+                        async with aclosing(stream) as events:
+                            while (event := await self._in_time(events)) is not None:
+                                self._note(event)
+                                yield event
                 return
             except EngineError as error:
                 wait_s = self._go_on(error)
@@ -159,7 +164,7 @@ class ReplyStream:
             violations=built.done.violations,
             decision=self.decision,
             served_by=self.served_by,
-            failed_attempts=tuple(self._failed),
+            failed_attempts=tuple(self.failed),
             notice=DEMO_NOTICE if self.served_by.build.model.demo else None,
         )
 
@@ -168,9 +173,9 @@ class ReplyStream:
         served = self.served_by
         asked = frozenset(self._asked | {served.build.model.id})
         better = self.decision.next_better(served, not_of=asked)
-        if better is None or self._router.retry.clock() >= self._deadline_at:
+        if better is None or self._left_s <= 0:
             return None
-        failed = (*self._failed, f"{served.label} on {served.build.engine}: {fault}")
+        failed = (*self.failed, f"{served.label} on {served.build.engine}: {fault}")
         fresh = ReplyStream(
             self._router,
             self.request,
@@ -184,38 +189,47 @@ class ReplyStream:
 
     @contextmanager
     def _attempt(self) -> Iterator[Engine]:
-        """One attempt at the walk's candidate: counted as running there, its outcome told to the endpoint's breaker."""
-        router, candidate = self._router, self.served_by
-        place = place_of(candidate)
-        engine = router.engine_of(candidate.build)
-        router.breakers.enter(place)
+        """One attempt at the walk's candidate; its outcome is told to the endpoint's breaker."""
+        breakers, place = self._router.breakers, self._place
+        engine = self._router.engine_of(self.served_by.build)
+        breakers.enter(place)
         try:
-            with router.busy(candidate.build):
-                yield engine
+            yield engine
         except EngineError as error:
-            if self._late:  # our caller's patience, not the engine's fault
-                router.breakers.left(place)
+            if self._left_s <= 0:  # our caller's patience, not the engine's fault
+                breakers.left(place)
             else:
-                router.breakers.failed(place, error)
+                breakers.failed(place, error)
             raise
         except BaseException:
-            router.breakers.left(place)
+            breakers.left(place)
             raise
-        router.breakers.succeeded(place)
+        breakers.succeeded(place)
 
     def _call(self) -> Call:
-        settings, at = self._router.settings, self._deadline_at
-        return call_for(self.request, self.decision, self.served_by, settings=settings, deadline_at=at)
+        settings = self._router.settings
+        bounded = replace(settings, timeout_s=max(0.001, min(settings.timeout_s, self._left_s)))
+        return call_for(self.request, self.decision, self.served_by, settings=bounded, deadline_at=self._deadline_at)
 
     @property
-    def _late(self) -> bool:
-        return self._router.retry.clock() >= self._deadline_at
+    def _place(self) -> Place:
+        return place_of(self.served_by)
+
+    @property
+    def _left_s(self) -> float:
+        """Seconds until the deadline."""
+        return self._deadline_at - self._router.retry.clock()
+
+    @property
+    def _longest_wait_s(self) -> float:
+        """So long a full endpoint is waited for: as long as for a first token."""
+        settings = self._router.settings
+        return max(0.0, min(settings.timeout_s if settings.first_s is None else settings.first_s, self._left_s))
 
     async def _in_time(self, events: AsyncGenerator[Event, None]) -> Event | None:
         """The next event, None at the end. Raises `EngineTimeout` when the deadline comes first."""
-        left_s = self._deadline_at - self._router.retry.clock()
         try:
-            async with asyncio.timeout(left_s) as limit:
+            async with asyncio.timeout(self._left_s) as limit:
                 return await anext(events, None)
         except TimeoutError as error:
             if not limit.expired():
@@ -223,7 +237,7 @@ class ReplyStream:
             raise self._too_late() from error
 
     def _note(self, event: Event) -> None:
-        if not isinstance(event, Done) and self._late:
+        if not isinstance(event, Done) and self._left_s <= 0:
             raise self._too_late()
         self._builder.add(event)
         self._started = True
@@ -239,22 +253,17 @@ class ReplyStream:
     def _go_on(self, error: EngineError) -> float:
         """Seconds to wait before the next attempt. Raises when there is none: because nobody is left, because time is up, or
         because something was said already and would be said twice."""
-        candidate = self.served_by
-        said = self._started
-        if said:
+        if self._started:
             error.partial = self.partial
-        if self._late and not isinstance(error, _TooLate):
+        if self._left_s <= 0 and not isinstance(error, _TooLate):
             late = self._too_late()
             late.partial = error.partial
             raise late from error
-        if isinstance(error, _TooLate) or (said and not self.unheard):
+        if self._started or isinstance(error, _TooLate):
             raise error
-        if said:
-            error.again = False
+        candidate = self.served_by
         wait_s = self._walk.after(error)
-        after = f", after {len(self.partial.answer)} characters" if said else ""
-        self._failed.append(f"{candidate.label} on {candidate.build.engine}: {error.problem}{after}")
-        self._builder, self._started = ReplyBuilder(), False
+        self.failed.append(f"{candidate.label} on {candidate.build.engine}: {error.problem}")
         return wait_s
 
     def _too_late(self) -> EngineTimeout:

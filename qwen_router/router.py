@@ -13,9 +13,8 @@ import os
 import threading
 import time
 import uuid
-from collections import Counter, OrderedDict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import replace
 
 from qwen_router.catalog import Catalog
@@ -35,6 +34,7 @@ from qwen_router.engines.base import Done, Engine
 from qwen_router.engines.breaker import Breakers
 from qwen_router.engines.fallback import Retry
 from qwen_router.engines.holders import Holders
+from qwen_router.engines.in_flight import InFlight
 from qwen_router.engines.timing import predicted_of, ratios
 from qwen_router.errors import EngineError, RouterError, UnknownName
 from qwen_router.faults import Check, fault_of
@@ -90,7 +90,7 @@ class Router:
         self._tables: dict[tuple[Scope, Policy], CandidateTable] = {}
         self.ledger = Ledger()
         self.log = DecisionLog(self.settings.decision_log) if self.settings.decision_log else None
-        self._busy: Counter[tuple[str, str]] = Counter()
+        self.in_flight = InFlight(self.settings.in_flight, self.settings.queue)
         self.breakers = Breakers()
         self.holders = Holders()
         self.retry = Retry(self.settings.retries)
@@ -154,7 +154,7 @@ class Router:
             spent_by_user=by_user,
             spent=spent,
             previous=self._sessions.get(request.session) if request.session is not None else None,
-            waiting=tuple((*place, count) for place, count in sorted(self._busy.items()) if count),
+            waiting=self.in_flight.counts(),
             resting=self.breakers.resting(),
             holder=self.holders.of(request),
         )
@@ -179,7 +179,6 @@ class Router:
         stream: ReplyStream | None = self.stream(request, policy=policy)
         while True:
             assert stream is not None
-            stream.unheard = True
             for _ in stream:
                 pass
             reply = stream.reply
@@ -197,7 +196,6 @@ class Router:
         stream: ReplyStream | None = await self.astream(request, policy=policy)
         while True:
             assert stream is not None
-            stream.unheard = True
             async for _ in stream:
                 pass
             reply = stream.reply
@@ -314,18 +312,6 @@ class Router:
             if self._calibration is None:
                 self._calibration = Calibration.of(self.machine)
             return self._calibration
-
-    @contextmanager
-    def busy(self, build: Build) -> Iterator[None]:
-        """While entered, the engine of `build` counts as answering one more request."""
-        place = (build.engine, build.endpoint)
-        with self._lock:
-            self._busy[place] += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._busy[place] -= 1
 
     def remember(self, session: str, candidate: Candidate, done: Done) -> None:
         """What answered this session last; the oldest sessions are forgotten first."""

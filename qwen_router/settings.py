@@ -10,6 +10,8 @@ QWEN_ROUTER_CONNECT_S   longest wait for a connection (5)
 QWEN_ROUTER_FIRST_S     longest wait for the first piece (as QWEN_ROUTER_TIMEOUT_S)
 QWEN_ROUTER_DEADLINE_S  longest time for a whole reply, all attempts included (3600)
 QWEN_ROUTER_RETRIES     how often a request asks an endpoint again that could not take it (2)
+QWEN_ROUTER_IN_FLIGHT   how many requests run at one endpoint at the same time (64)
+QWEN_ROUTER_QUEUE       how many more may wait for it before one is turned away (256)
 QWEN_ROUTER_DECISIONS   file that decisions are logged to, without prompts (decisions.jsonl in the cache folder); off: none
 OLLAMA_HOST             where Ollama listens (http://127.0.0.1:11434)
 
@@ -42,11 +44,13 @@ class Settings:
     first_s: float | None = None
     deadline_s: float = 3600.0
     retries: int = 2
+    in_flight: int = 64
+    queue: int = 256
     decision_log: Path | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
-        """Read the variables above. Raises `InvalidRequest` for a time that is no positive number, or retries that are none."""
+        """Read the variables above. Raises `InvalidRequest` for a time or a number that is none."""
         env = os.environ if environment is None else environment
         return cls(
             policy=env.get("QWEN_ROUTER_POLICY") or "balanced",
@@ -59,7 +63,9 @@ class Settings:
             connect_s=_seconds(env, "QWEN_ROUTER_CONNECT_S", "5"),
             first_s=_seconds(env, "QWEN_ROUTER_FIRST_S", "") if env.get("QWEN_ROUTER_FIRST_S") else None,
             deadline_s=_seconds(env, "QWEN_ROUTER_DEADLINE_S", "3600"),
-            retries=_retries(env.get("QWEN_ROUTER_RETRIES") or "2"),
+            retries=_count(env, "QWEN_ROUTER_RETRIES", "2", least=0, most=100),
+            in_flight=_count(env, "QWEN_ROUTER_IN_FLIGHT", "64", least=1),
+            queue=_count(env, "QWEN_ROUTER_QUEUE", "256", least=0),
             decision_log=_log(env.get("QWEN_ROUTER_DECISIONS") or ""),
         )
 
@@ -94,9 +100,10 @@ def _seconds(environment: Mapping[str, str], name: str, default: str) -> float:
     return seconds
 
 
-def _retries(text: str) -> int:
-    if not text.strip().isdecimal() or int(text) > 100:
-        raise InvalidRequest(f"QWEN_ROUTER_RETRIES is {text!r}", fix="set it to a whole number from 0 to 100")
+def _count(environment: Mapping[str, str], name: str, default: str, *, least: int, most: int = 1_000_000) -> int:
+    text = (environment.get(name) or default).strip()
+    if not text.isdecimal() or not least <= int(text) <= most:
+        raise InvalidRequest(f"{name} is {text!r}", fix=f"set it to a whole number from {least} to {most}")
     return int(text)
 
 

@@ -48,7 +48,10 @@ def ask(
     as_json: JsonOption = False,
 ) -> None:
     """Answer a request with the model that routing chooses among those that run here."""
+    from dataclasses import asdict
+
     from qwen_router.engines.base import Reasoning, Text
+    from qwen_router.errors import EngineError
     from qwen_router.request import ToolCall
 
     request = read_request(words, attach)
@@ -59,8 +62,13 @@ def ask(
     try:
         stream = router.stream(request.with_wishes(wishes))
         if as_json:
-            for _ in stream:
-                pass
+            try:
+                for _ in stream:
+                    pass
+            except EngineError as error:  # what came is not lost
+                if error.partial is not None:
+                    print_json({"error": error.problem, **asdict(error.partial), "failed_attempts": stream.failed})
+                raise
             print_json(reply_line(stream.reply))
             return
         tell_unreachable(router)

@@ -26,6 +26,7 @@ ViolationKind = Literal[
     "empty_answer",  # neither an answer nor a tool call
     "invalid_json",  # a response format was asked for and the answer does not parse
     "invalid_tool_call",  # a tool call that names no known tool or whose arguments are no object
+    "other_model",  # the server says that another model answered than was asked for
     "prompt_truncated",  # the engine read fewer prompt tokens than were sent
 ]
 

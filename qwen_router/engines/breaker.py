@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from qwen_router.errors import ContextTruncated, EngineError, EngineRefused, EngineUnreachable
+from qwen_router.errors import ContextTruncated, EngineBusy, EngineError, EngineRefused, EngineUnreachable
 
 FAILURES = 5
 """So many in a row open it: with one request in three failing by chance that is one run in 240."""
@@ -54,6 +54,12 @@ class Breakers:
             rests = ((place, state) for place, state in sorted(self._ill.items()) if self._rests(state))
             return tuple((*place, state.why) for place, state in rests if paused or state.failures >= self._limit)
 
+    def ready_in_s(self) -> float | None:
+        """Seconds until the first of those that rest may be asked again; None where none rests."""
+        with self._lock:
+            left = [state.rests_until - self._clock() for state in self._ill.values() if self._rests(state)]
+        return max(0.0, min(left)) if left else None
+
     def enter(self, place: Place) -> None:
         """Before asking. Raises `EngineUnreachable` when the endpoint rests; half open, the first to come is let through."""
         if place not in self._ill:
@@ -88,7 +94,7 @@ class Breakers:
             state = self._ill.setdefault(place, _State())
             state.failures += 1
             state.probed = False
-            state.silent = isinstance(error, EngineUnreachable) and error.retry_after_s is None
+            state.silent = isinstance(error, EngineUnreachable) and not isinstance(error, EngineBusy)
             rest_s = min(error.retry_after_s or 0.0, LONGEST_REST_S)
             state.why = "it asked to be left alone for a while"
             if state.failures >= self._limit:

@@ -1,8 +1,8 @@
-"""Who is asked next when an attempt failed, and after how long a wait: retries with jitter, then other endpoints, then models.
+"""Who is asked next when an attempt failed, and after how long: retries with jitter, other endpoints, other models.
 
-The order is a plan, no IO: `reply_stream.py` asks, waits and gives up. Only what had no answer yet is asked again on the same
-endpoint, and only errors that say so themselves (`EngineError.again`): a connection refused or reset, 429, 502, 503. Never a
-refusal, nonsense or a timeout, because a server that is slow would do the work twice.
+The order is a plan, no IO: `reply_stream.py` asks, waits and gives up. Only what had no answer yet is asked again at the
+same endpoint, and only after errors that say so themselves (`EngineError.again`): a connection refused or reset, 429, 502,
+503. Never after a refusal, nonsense or a timeout, because a server that is slow would do the work twice.
 
     python -c "from qwen_router.engines.fallback import Retry; print(Retry(random=lambda: 0.5).delay_s(2, None))"
 """

@@ -111,9 +111,7 @@ class OpenAIEngine:
         client = await self._aclients.get()
         while (post := exchange.post()) is not None:
             try:
-                async with client.stream(
-                    "POST", self._base + post.path, json=post.body, extensions=waits(call)
-                ) as response:
+                async with client.stream("POST", self._base + post.path, json=post.body, extensions=waits(call)) as response:
                     if response.status_code != 200:
                         await response.aread()
                         self._judge(response, call, exchange)

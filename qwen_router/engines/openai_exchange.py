@@ -19,7 +19,7 @@ from qwen_router.engines.base import Call, Event, Usage
 from qwen_router.engines.chatml import STOP_SENTENCE
 from qwen_router.engines.dialects import Dialect
 from qwen_router.engines.thought_budget import ThoughtBudget
-from qwen_router.engines.wire import Lines, Peer, error_text, json_object, truncation
+from qwen_router.engines.wire import Lines, Peer, error_text, json_object, other_model, truncation
 
 Phase = Literal["chat", "raw", "formatted", "done"]
 
@@ -142,6 +142,8 @@ class Exchange:
             yield from self._chunk(json_object(value, self._peer))
 
     def _chunk(self, chunk: Mapping[str, Any]) -> Iterator[Event]:
+        if not self._spoken and isinstance(said := chunk.get("model"), str) and (other := other_model(self._call, said)):
+            self._assembler.violate(other)
         self._spoken = True
         if chunk.get("error"):
             raise self._peer.failed(error_text(json.dumps({"error": chunk["error"]})))

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from qwen_router.engines.base import Call, Violation
 from qwen_router.engines.thinking import neutralise
 from qwen_router.errors import (
+    EngineBusy,
     EngineError,
     EngineNonsense,
     EngineRefused,
@@ -75,7 +76,7 @@ class Peer:
         return f"{self.engine} at {self.endpoint}"
 
     @property
-    def _where(self) -> dict[str, str]:
+    def _where(self) -> dict[str, Any]:
         return {"engine": self.engine, "endpoint": self.endpoint}
 
     def of_status(self, status: int, message: str, *, fix: str | None = None, retry_after: str | None = None) -> EngineError:
@@ -88,8 +89,9 @@ class Peer:
         if status in (408, 504):
             return self.timeout(said)
         if status in (429, 502, 503):
+            kind = EngineUnreachable if status == 502 else EngineBusy
             problem, wait_s = f"{self._who} is busy or down: {said}", retry_after_s(retry_after)
-            return EngineUnreachable(problem, fix=fix or "try again later", retry_after_s=wait_s, **self._where)
+            return kind(problem, fix=fix or "try again later", retry_after_s=wait_s, **self._where)
         if 400 <= status < 500:
             return self.refused(said, fix=fix or "change the request, or ask another model")
         return EngineError(f"{self._who} failed: {said}", fix=fix or "see its log, and try again", **self._where)
@@ -121,7 +123,7 @@ class Peer:
 
 
 def retry_after_s(header: str | None, *, now: Callable[[], float] = time.time) -> float | None:
-    """Seconds that a `Retry-After` header asks for, whether it gives seconds or a date; None where it says nothing useful."""
+    """Seconds that a `Retry-After` header asks for, as seconds or as a date; None where it says nothing useful."""
     if header is None:
         return None
     try:
@@ -293,6 +295,19 @@ def truncation(call: Call, prompt_tokens: int | None) -> Violation | None:
     if sent is None or not prompt_tokens or prompt_tokens >= 0.8 * sent or sent < 0.9 * call.context_tokens:
         return None
     return Violation("prompt_truncated", f"read {prompt_tokens} of about {sent} prompt tokens, window {call.context_tokens}")
+
+
+def other_model(call: Call, said: str) -> Violation | None:
+    """Named when the server says that a model answered which the catalog knows as another one than was asked for. Names
+    that the catalog does not know are the server's own way to write the same."""
+    if said == call.model:
+        return None
+    from qwen_router.catalog import Catalog
+
+    asked, answered = (Catalog.load().resolve(name) for name in (call.model, said))
+    if asked is None or answered is None or asked.id == answered.id:
+        return None
+    return Violation("other_model", f"asked for {call.model}, answered by {shortened(said, 80)}")
 
 
 def base64_text(attachment: Attachment, peer: Peer) -> str:
