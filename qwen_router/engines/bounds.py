@@ -1,14 +1,15 @@
-"""Keeps one HTTP response within its bounds: the wait between two pieces, the end of the whole, the longest line.
+"""Keeps one HTTP response within its bounds: the wait for the next piece, the end of the whole, the longest line.
 
-Hooks of `httpx` clients, so that every engine over HTTP is bounded alike, whatever library reads the body. A blocking reader
-cannot be told that its time is up, so its socket is shut at the deadline; asynchronous ones are cancelled by their caller
-(`reply_stream.py`). What a line means, and which error it becomes, is the engines' and `wire.py`'s.
+Hooks of `httpx` clients, so that every engine over HTTP is bounded alike, whatever library reads the body. `httpx` itself
+bounds the wait for the headers; it knows no deadline, and no difference between the first piece and later ones. A blocking
+reader cannot be told that its time is up: its socket is shut. What a line means is the engines' business.
 
     python -c "from qwen_router.engines.bounds import watch; print(watch.__doc__)"
 """
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 import time
@@ -17,87 +18,116 @@ from contextlib import suppress
 
 import httpx
 
-from qwen_router.engines.wire import BETWEEN, DEADLINE, MAX_LINE_BYTES
+from qwen_router.engines.wire import BOUNDS, MAX_LINE_BYTES, Bounds
 
 
 def watch(response: httpx.Response) -> None:
     """The hook of a blocking client, called when the headers are there."""
-    _shorten(response)
-    response.stream = _Watched(response)
+    bounds = _bounds_of(response)
+    assert isinstance(response.stream, httpx.SyncByteStream)  # what a blocking client gives
+    response.stream = _Watched(response.stream, bounds, response.extensions.get("network_stream"))
 
 
 async def awatch(response: httpx.Response) -> None:
     """The hook of an asynchronous client."""
-    _shorten(response)
-    stream = response.stream
-    assert isinstance(stream, httpx.AsyncByteStream)
-    response.stream = _AsyncWatched(stream)
+    bounds = _bounds_of(response)
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    response.stream = _AsyncWatched(response.stream, bounds)
 
 
-def _shorten(response: httpx.Response) -> None:
-    """From the first byte on, the wait for the next one counts; the connection reads it when the body is begun."""
+def _bounds_of(response: httpx.Response) -> Bounds | None:
+    """The call's; None for questions about models. The connection gets the longer wait: it takes one for the whole body."""
     extensions = response.request.extensions
-    if (between_s := extensions.get(BETWEEN)) is not None:
-        deadline_at = extensions.get(DEADLINE)
-        left_s = between_s if deadline_at is None else max(0.001, deadline_at - time.monotonic())
-        extensions["timeout"]["read"] = min(between_s, left_s)
+    bounds = extensions.get(BOUNDS)
+    if not isinstance(bounds, Bounds):
+        return None
+    extensions["timeout"]["read"] = max(bounds.first_s, bounds.between_s)
+    return bounds
 
 
-class _Line:
-    """Counts the bytes since the last line feed. Raises what `wire.py` makes `EngineNonsense` of."""
+class _Progress:
+    """What came so far: when the next piece is due, and how long the line is that has not ended."""
 
-    def __init__(self) -> None:
-        self._held = 0
+    def __init__(self, bounds: Bounds | None) -> None:
+        self._bounds, self._wait_s = bounds, 0.0 if bounds is None else bounds.first_s
+        self._last_at = time.monotonic()
+        self._line_bytes = 0
 
-    def grows(self, part: bytes) -> None:
+    def left_s(self) -> float | None:
+        """Seconds until the next piece is due; None where nothing is bounded."""
+        if self._bounds is None:
+            return None
+        return min(self._last_at + self._wait_s, self._bounds.deadline_at) - time.monotonic()
+
+    def came(self, part: bytes) -> None:
+        """Raises what `wire.py` makes `EngineNonsense` of."""
+        if self._bounds is not None:
+            self._last_at, self._wait_s = time.monotonic(), self._bounds.between_s
         at = part.rfind(b"\n")
-        self._held = self._held + len(part) if at < 0 else len(part) - at - 1
-        if self._held > MAX_LINE_BYTES:
+        self._line_bytes = self._line_bytes + len(part) if at < 0 else len(part) - at - 1
+        if self._line_bytes > MAX_LINE_BYTES:
             raise httpx.DecodingError(f"a line of more than {MAX_LINE_BYTES // 1024**2} MiB")
+
+    def late(self) -> httpx.ReadTimeout:
+        return httpx.ReadTimeout("the next piece did not come in time")
 
 
 class _Watched(httpx.SyncByteStream):
-    """A body whose reader is woken at the deadline: its socket is shut, so that its read fails at once."""
+    """A body whose reader is woken when a piece is late: its socket is shut, so that its read fails at once."""
 
-    def __init__(self, response: httpx.Response) -> None:
-        assert isinstance(response.stream, httpx.SyncByteStream)  # what a blocking client gives
-        self._stream, self._network = response.stream, response.extensions.get("network_stream")
+    def __init__(self, stream: httpx.SyncByteStream, bounds: Bounds | None, network: object) -> None:
+        self._stream, self._network = stream, network
+        self._progress = _Progress(bounds)
+        self._late = False
+        self._closed = threading.Event()
         self._lock = threading.Lock()
-        self._timer: threading.Timer | None = None
-        if (deadline_at := response.request.extensions.get(DEADLINE)) is not None:
-            self._timer = threading.Timer(max(0.0, deadline_at - time.monotonic()), self._shut)
-            self._timer.daemon = True
-            self._timer.start()
+        if bounds is not None:
+            threading.Thread(target=self._guard, name="qwen-router-bounds", daemon=True).start()
 
     def __iter__(self) -> Iterator[bytes]:
-        line = _Line()
-        for part in self._stream:
-            line.grows(part)
-            yield part
+        try:
+            for part in self._stream:
+                self._progress.came(part)
+                yield part
+        except httpx.TransportError as error:
+            if self._late:
+                raise self._progress.late() from error
+            raise
+        if self._late:
+            raise self._progress.late()
 
     def close(self) -> None:
         with self._lock:  # afterwards the connection may be another request's
-            timer, self._timer = self._timer, None
-        if timer is not None:
-            timer.cancel()
+            self._closed.set()
         self._stream.close()
 
-    def _shut(self) -> None:
+    def _guard(self) -> None:
+        while (left_s := self._progress.left_s()) is not None and left_s > 0:
+            if self._closed.wait(left_s):
+                return
         with self._lock:
-            raw = None if self._timer is None or self._network is None else self._network.get_extra_info("socket")
+            raw = None if self._closed.is_set() else getattr(self._network, "get_extra_info", lambda _: None)("socket")
             if raw is not None:
+                self._late = True
                 with suppress(OSError):
                     raw.shutdown(socket.SHUT_RDWR)
 
 
 class _AsyncWatched(httpx.AsyncByteStream):
-    def __init__(self, stream: httpx.AsyncByteStream) -> None:
-        self._stream = stream
+    def __init__(self, stream: httpx.AsyncByteStream, bounds: Bounds | None) -> None:
+        self._stream, self._progress = stream, _Progress(bounds)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        line = _Line()
-        async for part in self._stream:
-            line.grows(part)
+        parts = aiter(self._stream)
+        while True:
+            try:
+                async with asyncio.timeout(self._progress.left_s()):
+                    part = await anext(parts, None)
+            except TimeoutError as error:
+                raise self._progress.late() from error
+            if part is None:
+                return
+            self._progress.came(part)
             yield part
 
     async def aclose(self) -> None:

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_S = 5.0
 PROBE_TIMEOUT_S = 5.0
-BETWEEN, DEADLINE = "qwen_router.between_s", "qwen_router.deadline_at"
-"""Names among a request's extensions: the wait between two pieces, and when the whole must have ended."""
+BOUNDS = "qwen_router.bounds"
+"""The name of a call's `Bounds` among the extensions of its request."""
 MAX_LINE_BYTES = 16 * 1024 * 1024
 """One line of a stream is a few hundred bytes; above this it is no stream that we want in memory."""
 KEPT_CONNECTIONS = 64
@@ -193,13 +193,23 @@ def timeouts(timeout_s: float) -> httpx.Timeout:
     return httpx.Timeout(timeout_s, connect=min(CONNECT_TIMEOUT_S, timeout_s))
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Longest waits for the first and every next piece of a body, and when (`time.monotonic`) it must have ended."""
+
+    first_s: float
+    between_s: float
+    deadline_at: float
+
+
 def waits(call: Call) -> dict[str, Any]:
     """Extensions of an `httpx` request that carry the call's bounds to the connection and to `bounds.py`."""
-    left_s = math.inf if call.deadline_at is None else max(0.001, call.deadline_at - time.monotonic())
-    first_s = call.timeout_s if call.first_s is None else call.first_s
-    connect_s = min(call.connect_s, first_s, left_s)
-    timeout = {"connect": connect_s, "read": min(first_s, left_s), "write": min(first_s, left_s), "pool": connect_s}
-    return {"timeout": timeout, BETWEEN: call.timeout_s, DEADLINE: call.deadline_at}
+    deadline_at = math.inf if call.deadline_at is None else call.deadline_at
+    left_s = max(0.001, deadline_at - time.monotonic())
+    first_s = min(left_s, call.timeout_s if call.first_s is None else call.first_s)
+    connect_s = min(call.connect_s, first_s)
+    timeout = {"connect": connect_s, "read": first_s, "write": first_s, "pool": connect_s}
+    return {"timeout": timeout, BOUNDS: Bounds(first_s, call.timeout_s, deadline_at)}
 
 
 def async_client_options(endpoint: str, *, timeout_s: float) -> dict[str, Any]:

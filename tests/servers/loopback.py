@@ -45,6 +45,7 @@ class LoopbackServer:
     """Listens while it is entered; `asked` lists every request, `left_early` counts clients that went away in mid-answer."""
 
     def __init__(self, answer: Callable[[Asked], Answer]) -> None:
+        self.answer = answer
         self.asked: list[Asked] = []
         self.left_early = threading.Event()
         outer = self
@@ -61,7 +62,7 @@ class LoopbackServer:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 asked = Asked(self.command, self.path, headers, json.loads(raw) if raw else None)
                 outer.asked.append(asked)
-                self.send(answer(asked))
+                self.send(outer.answer(asked))
 
             def send(self, reply: Answer) -> None:
                 try:
