@@ -103,11 +103,13 @@ def fine(asked: Asked) -> None:
 
 def bound_s(kind: str) -> float:
     """Short where a test waits for it to pass, long where a busy machine must not reach it."""
-    return 0.2 if kind == "hangs" else 10.0
+    return 0.2 if kind in ("hangs", "is silent") else 10.0
 
 
 BEFORE = [
+    ("is silent", "is too slow"),
     ("hangs", "is too slow"),
+    ("cuts at once", "the connection broke"),
     ("resets", "the connection broke"),
     ("ends", ""),
     ("half a character", "not UTF-8"),

@@ -7,6 +7,7 @@ the same for every protocol, as they break below it.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Any
@@ -48,6 +49,8 @@ ENDS: dict[str, Callable[[str], Iterable[Any]]] = {
     "a line of 100 MB": lambda path: _long_line(path),
 }
 """Bodies that break; text may come before."""
+NO_ANSWER: dict[str, float] = {"cuts at once": 0.0, "is silent": HANG_S}
+"""Without a status line: seconds until the connection is cut."""
 STATUSES: dict[str, Answer] = {
     "429": Answer.of_json({"error": {"message": "slow down"}}, status=429),
     "503": Answer.of_json({"error": {"message": "loading model"}}, status=503),
@@ -58,6 +61,9 @@ STATUSES: dict[str, Answer] = {
 
 def fault(kind: str, asked: Asked, *, after: str = "") -> Answer:
     """The answer of a server that fails with `kind`, once it has said `after`."""
+    if kind in NO_ANSWER:
+        time.sleep(NO_ANSWER[kind])
+        return Answer(status=0)
     if kind in STATUSES:
         return STATUSES[kind]
     model = asked.body["model"]
@@ -66,12 +72,12 @@ def fault(kind: str, asked: Asked, *, after: str = "") -> Answer:
     return Answer(body=chain(text, ENDS[kind](asked.path)), content_type=content_type)
 
 
-def make_faulty(server: LoopbackServer, kind_of: Callable[[Asked], Answer | None]) -> LoopbackServer:
-    """`server`, whose chats fail as `kind_of` says; None leaves one alone."""
+def make_faulty(server: LoopbackServer, fault_of: Callable[[Asked], Answer | None]) -> LoopbackServer:
+    """`server`, whose chats fail as `fault_of` says; None leaves one alone."""
     sound = server.answer
 
     def answer(asked: Asked) -> Answer:
-        broken = kind_of(asked) if asked.path in CHATS else None
+        broken = fault_of(asked) if asked.path in CHATS else None
         return sound(asked) if broken is None else broken
 
     server.answer = answer
