@@ -114,7 +114,7 @@ BEFORE = [
     ("ends", ""),
     ("half a character", "not UTF-8"),
     ("invalid JSON", "not JSON"),
-    ("a line of 100 MB", "a line of more than 16 MiB"),
+    ("a line of 100 MB", "a line of more than 4 MiB"),
     ("429", "HTTP 429: slow down"),
     ("503", "HTTP 503: loading model"),
     ("500", "CUDA out of memory"),

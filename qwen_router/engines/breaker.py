@@ -81,10 +81,16 @@ class Breakers:
             state.probed = state.failures >= self._limit
 
     def succeeded(self, place: Place) -> None:
-        """It answered to the end."""
+        """It answered to the end. A pause that it asked for meanwhile is kept."""
         if place in self._ill:
             with self._lock:
-                self._ill.pop(place, None)
+                state = self._ill.get(place)
+                if state is None:
+                    return
+                if state.failures < self._limit and self._clock() < state.rests_until:
+                    state.failures = 0
+                else:
+                    del self._ill[place]
 
     def failed(self, place: Place, error: EngineError) -> None:
         """It failed. What says nothing about its health (a refusal, a cut prompt) closes nothing and opens nothing."""
@@ -100,7 +106,7 @@ class Breakers:
             if state.failures >= self._limit:
                 rest_s = max(rest_s, self._cool_down_s)
                 state.why = f"it failed {state.failures} times in a row, the last time with {type(error).__name__}"
-            state.rests_until = self._clock() + rest_s
+            state.rests_until = max(state.rests_until, self._clock() + rest_s)
 
     def left(self, place: Place) -> None:
         """The caller went away before there was an outcome."""

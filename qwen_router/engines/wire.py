@@ -38,7 +38,7 @@ CONNECT_TIMEOUT_S = 5.0
 PROBE_TIMEOUT_S = 5.0
 BOUNDS = "qwen_router.bounds"
 """The name of a call's `Bounds` among the extensions of its request."""
-MAX_LINE_BYTES = 16 * 1024 * 1024
+MAX_LINE_BYTES = 4 * 1024 * 1024
 """One line of a stream is a few hundred bytes; above this it is no stream that we want in memory."""
 KEPT_CONNECTIONS = 64
 KEPT_S = 3.0
