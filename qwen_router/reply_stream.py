@@ -100,7 +100,7 @@ class ReplyStream:
         self._allowed_s = longest_s if wished_s is None else min(wished_s, longest_s)
         self._deadline_at = router.retry.clock() + self._allowed_s if deadline_at is None else deadline_at
         chain = (decision.chosen, *decision.twins, *decision.fallbacks)
-        self._walk = Walk(chain, retry=router.retry, deadline_at=self._deadline_at)
+        self._walk = Walk(chain, retry=router.retry, deadline_at=self._deadline_at, retries=request.wishes.retries)
         self._moves = moves
 
     def __iter__(self) -> Iterator[Event]:

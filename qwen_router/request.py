@@ -71,7 +71,8 @@ class Message:
 class Wishes:
     """What the caller asked for beyond the messages; None leaves the choice to the policy.
 
-    `max_latency_s` refuses candidates that are predicted to be slower; `deadline_s` ends a reply that is not there by then.
+    `max_latency_s` refuses candidates that are predicted to be slower; `deadline_s` ends a reply that is not there by then,
+    `retries` is how often an endpoint that could not take it is asked again.
     """
 
     model: str | None = None
@@ -80,6 +81,7 @@ class Wishes:
     max_output_tokens: int | None = None
     max_latency_s: float | None = None
     deadline_s: float | None = None
+    retries: int | None = None
     temperature: float | None = None
     top_p: float | None = None
     seed: int | None = None

@@ -268,6 +268,21 @@ def test_the_first_token_has_a_bound_of_its_own() -> None:
         assert here.ask().answer == "xx"
 
 
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+async def test_a_caller_who_takes_his_time_over_a_piece_is_not_taken_for_a_slow_server(protocol: str) -> None:
+    with world(fine, protocol=protocol, timeout_s=0.1) as here:
+        stream = here.router.stream(new_question())
+        for position, _ in enumerate(stream):
+            time.sleep(0.2 if not position else 0)
+        assert stream.reply.answer == "four"
+        waiting = await here.router.astream(new_question())
+        position = 0
+        async for _ in waiting:
+            await asyncio.sleep(0.2 if not position else 0)
+            position += 1
+        assert waiting.reply.answer == "four"
+
+
 # ── cancellation ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -10,6 +10,7 @@ reader cannot be told that its time is up: its socket is shut. What a line means
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import threading
 import time
@@ -23,16 +24,16 @@ from qwen_router.engines.wire import BOUNDS, MAX_LINE_BYTES, Bounds
 
 def watch(response: httpx.Response) -> None:
     """The hook of a blocking client, called when the headers are there."""
-    bounds = _bounds_of(response)
-    assert isinstance(response.stream, httpx.SyncByteStream)  # what a blocking client gives
-    response.stream = _Watched(response.stream, bounds, response.extensions.get("network_stream"))
+    if (bounds := _bounds_of(response)) is not None:
+        assert isinstance(response.stream, httpx.SyncByteStream)  # what a blocking client gives
+        response.stream = _Watched(response.stream, bounds, response.extensions.get("network_stream"))
 
 
 async def awatch(response: httpx.Response) -> None:
     """The hook of an asynchronous client."""
-    bounds = _bounds_of(response)
-    assert isinstance(response.stream, httpx.AsyncByteStream)
-    response.stream = _AsyncWatched(response.stream, bounds)
+    if (bounds := _bounds_of(response)) is not None:
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        response.stream = _AsyncWatched(response.stream, bounds)
 
 
 def _bounds_of(response: httpx.Response) -> Bounds | None:
@@ -48,21 +49,22 @@ def _bounds_of(response: httpx.Response) -> Bounds | None:
 class _Progress:
     """What came so far: when the next piece is due, and how long the line is that has not ended."""
 
-    def __init__(self, bounds: Bounds | None) -> None:
-        self._bounds, self._wait_s = bounds, 0.0 if bounds is None else bounds.first_s
-        self._last_at = time.monotonic()
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds, self.wait_s = bounds, bounds.first_s
+        self._due_at = math.inf
         self._line_bytes = 0
 
-    def left_s(self) -> float | None:
-        """Seconds until the next piece is due; None where nothing is bounded."""
-        if self._bounds is None:
-            return None
-        return min(self._last_at + self._wait_s, self._bounds.deadline_at) - time.monotonic()
+    def asks(self) -> None:
+        """The reader wants the next piece. How long it takes itself over one is not counted."""
+        self._due_at = time.monotonic() + self.wait_s
+
+    def left_s(self) -> float:
+        """Seconds until the next piece is due, or the whole."""
+        return min(self._due_at, self._bounds.deadline_at) - time.monotonic()
 
     def came(self, part: bytes) -> None:
         """Raises what `wire.py` makes `EngineNonsense` of."""
-        if self._bounds is not None:
-            self._last_at, self._wait_s = time.monotonic(), self._bounds.between_s
+        self._due_at, self.wait_s = math.inf, self._bounds.between_s
         at = part.rfind(b"\n")
         self._line_bytes = self._line_bytes + len(part) if at < 0 else len(part) - at - 1
         if self._line_bytes > MAX_LINE_BYTES:
@@ -75,18 +77,21 @@ class _Progress:
 class _Watched(httpx.SyncByteStream):
     """A body whose reader is woken when a piece is late: its socket is shut, so that its read fails at once."""
 
-    def __init__(self, stream: httpx.SyncByteStream, bounds: Bounds | None, network: object) -> None:
+    def __init__(self, stream: httpx.SyncByteStream, bounds: Bounds, network: object) -> None:
         self._stream, self._network = stream, network
         self._progress = _Progress(bounds)
         self._late = False
         self._closed = threading.Event()
         self._lock = threading.Lock()
-        if bounds is not None:
-            threading.Thread(target=self._guard, name="qwen-router-bounds", daemon=True).start()
+        threading.Thread(target=self._guard, name="qwen-router-bounds", daemon=True).start()
 
     def __iter__(self) -> Iterator[bytes]:
+        parts = iter(self._stream)
         try:
-            for part in self._stream:
+            while True:
+                self._progress.asks()
+                if (part := next(parts, None)) is None:
+                    break
                 self._progress.came(part)
                 yield part
         except httpx.TransportError as error:
@@ -102,8 +107,8 @@ class _Watched(httpx.SyncByteStream):
         self._stream.close()
 
     def _guard(self) -> None:
-        while (left_s := self._progress.left_s()) is not None and left_s > 0:
-            if self._closed.wait(left_s):
+        while (left_s := self._progress.left_s()) > 0:
+            if self._closed.wait(min(left_s, self._progress.wait_s)):  # what is asked for meanwhile is not due before
                 return
         with self._lock:
             raw = None if self._closed.is_set() else getattr(self._network, "get_extra_info", lambda _: None)("socket")
@@ -114,12 +119,13 @@ class _Watched(httpx.SyncByteStream):
 
 
 class _AsyncWatched(httpx.AsyncByteStream):
-    def __init__(self, stream: httpx.AsyncByteStream, bounds: Bounds | None) -> None:
+    def __init__(self, stream: httpx.AsyncByteStream, bounds: Bounds) -> None:
         self._stream, self._progress = stream, _Progress(bounds)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         parts = aiter(self._stream)
         while True:
+            self._progress.asks()
             try:
                 async with asyncio.timeout(self._progress.left_s()):
                     part = await anext(parts, None)

@@ -57,15 +57,15 @@ class Walk:
 
     After an error of the endpoint, candidates at other endpoints come first, then the same candidate again, then what else
     there is at that endpoint. After any other error comes the next of the chain. What could begin only after `deadline_at`
-    is left out. `moves` counts how often another model stepped in.
+    is left out. `retries` None are those of `retry`. `moves` counts how often another model stepped in.
     """
 
-    def __init__(self, chain: Sequence[Candidate], *, retry: Retry, deadline_at: float) -> None:
+    def __init__(self, chain: Sequence[Candidate], *, retry: Retry, deadline_at: float, retries: int | None = None) -> None:
         self.candidate = chain[0]
         self.moves = 0
         self._rest = [_Next(candidate) for candidate in chain[1:]]
         self._retry, self._deadline_at = retry, deadline_at
-        self._tries = 0
+        self._tries, self._retries = 0, retry.retries if retries is None else retries
 
     def after(self, error: EngineError) -> float:
         """Go to the next candidate and return the seconds to wait before it. Raises `error` when there is none."""
@@ -75,7 +75,7 @@ class Walk:
             elsewhere = [n for n in self._rest if place_of(n.candidate) != here]
             others = [n for n in self._rest if place_of(n.candidate) == here]
             again = []
-            if self._tries < self._retry.retries:
+            if self._tries < self._retries:
                 again = [_Next(self.candidate, now + self._retry.delay_s(self._tries, error.retry_after_s))]
             self._rest = [*elsewhere, *again, *others]
         while self._rest:
