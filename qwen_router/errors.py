@@ -12,6 +12,7 @@ The command line turns them into one line on stderr and an exit code, the servic
       CatalogError                 1   500  a catalog row is wrong (tell the maintainers)
       MissingExtra                 1   501  an optional package is not installed
       NoModelFits                  3   422  nothing can serve the request here
+      NotEnoughDisk                3   507  what is to be downloaded has no room
       EngineError                  1   502  the engine failed after a sound decision
         EngineUnreachable          4   503  nobody answers there; worth a retry
           EngineBusy               4   503  it takes no more now; `retry_after_s` says when to come again, where it is known
@@ -103,6 +104,11 @@ class MissingExtra(RouterError):
 class NoModelFits(RouterError):
     exit_code = 3
     http_status = 422
+
+
+class NotEnoughDisk(RouterError):
+    exit_code = 3
+    http_status = 507
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,13 @@ def user_catalog_folder() -> Path:
     return user_config_folder() / "catalog"
 
 
+def user_models_folder() -> Path:
+    """Where `qwen-router pull` puts models and the engines in this process look for them."""
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("qwen-router", appauthor=False)) / "models"
+
+
 def user_cache_folder() -> Path:
     """Where measured figures are kept between runs."""
     import platformdirs

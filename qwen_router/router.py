@@ -372,8 +372,8 @@ class Router:
     def way_out(self, wished: str | None) -> str:
         """What to try when nothing here can answer."""
         model = None if wished is None else self.catalog.resolve(wished)
-        if model is not None and model.ollama_tags:
-            return f"ollama pull {model.ollama_tags[0]}"
+        if model is not None and not model.hosted and not model.demo:
+            return f"ollama pull {model.ollama_tags[0]}" if model.ollama_tags else f"qwen-router pull {model.short_name}"
         return "`qwen-router doctor` shows what is served here, `qwen-router route` which model would suit"
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ QWEN_ROUTER_ENDPOINTS   OpenAI-compatible servers, comma-separated: http://127.0
 QWEN_ROUTER_API_KEY     key sent to those servers
 QWEN_ROUTER_GGUF        GGUF files to run in process, separated like PATH
 QWEN_ROUTER_CHECKPOINTS checkpoint folders to run with transformers, separated like PATH
+QWEN_ROUTER_MODELS      folder that `pull` fills and both look into (models in the user's data folder)
 QWEN_ROUTER_TIMEOUT_S   longest wait for the next piece of a reply (120)
 QWEN_ROUTER_CONNECT_S   longest wait for a connection (5)
 QWEN_ROUTER_FIRST_S     longest wait for the first piece (as QWEN_ROUTER_TIMEOUT_S)
@@ -14,6 +15,10 @@ QWEN_ROUTER_IN_FLIGHT   how many requests run at one endpoint at the same time (
 QWEN_ROUTER_QUEUE       how many more may wait for it before one is turned away (256)
 QWEN_ROUTER_DECISIONS   file that decisions are logged to, without prompts (decisions.jsonl in the cache folder); off: none
 OLLAMA_HOST             where Ollama listens (http://127.0.0.1:11434)
+OLLAMA_MODELS           where Ollama keeps its models, when `pull` asks how much room is left there
+
+Hubs (`HubSettings`), by the names that their own clients use: HF_ENDPOINT, HF_TOKEN (or the file of HF_TOKEN_PATH, or
+`token` in HF_HOME), HF_HUB_OFFLINE, MODELSCOPE_ENDPOINT, MODELSCOPE_API_TOKEN.
 
 python -c "from qwen_router.settings import Settings; print(Settings.from_environment())"
 """
@@ -47,6 +52,7 @@ class Settings:
     in_flight: int = 64
     queue: int = 256
     decision_log: Path | None = None
+    models_folder: Path | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -67,7 +73,61 @@ class Settings:
             in_flight=_count(env, "QWEN_ROUTER_IN_FLIGHT", "64", least=1),
             queue=_count(env, "QWEN_ROUTER_QUEUE", "256", least=0),
             decision_log=_log(env.get("QWEN_ROUTER_DECISIONS") or ""),
+            models_folder=_models_folder(env.get("QWEN_ROUTER_MODELS") or ""),
         )
+
+
+HUGGING_FACE, MODELSCOPE = "https://huggingface.co", "https://modelscope.cn"
+
+
+@dataclass(frozen=True, slots=True)
+class HubSettings:
+    """Where models are downloaded from. Keys are left out of every repr and log. `ollama_store`: Ollama's own folder."""
+
+    hf_endpoint: str = HUGGING_FACE
+    hf_token: str | None = field(default=None, repr=False)
+    hf_offline: bool = False
+    modelscope_endpoint: str = MODELSCOPE
+    modelscope_token: str | None = field(default=None, repr=False)
+    ollama_store: Path | None = None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> HubSettings:
+        """Read the variables above. Raises `InvalidRequest` for an address that is no URL."""
+        env = os.environ if environment is None else environment
+        store = env.get("OLLAMA_MODELS") or ""
+        return cls(
+            hf_endpoint=_hub(env.get("HF_ENDPOINT") or HUGGING_FACE, "HF_ENDPOINT"),
+            hf_token=env.get("HF_TOKEN", "").strip() or _hf_token_file(env),
+            hf_offline=env.get("HF_HUB_OFFLINE", "").strip().upper() in ("1", "ON", "YES", "TRUE"),
+            modelscope_endpoint=_hub(env.get("MODELSCOPE_ENDPOINT") or MODELSCOPE, "MODELSCOPE_ENDPOINT"),
+            modelscope_token=env.get("MODELSCOPE_API_TOKEN", "").strip() or None,
+            ollama_store=Path(store).expanduser() if store else None,
+        )
+
+
+def _hub(text: str, variable: str) -> str:
+    url = text.strip().rstrip("/")
+    url = url if "://" in url else f"https://{url}"
+    if not url.startswith(("http://", "https://")) or not urlsplit(url).hostname:
+        raise InvalidRequest(f"{variable} is {text.strip()!r}", fix=f"a URL: {variable}=https://hub.example")
+    return url
+
+
+def _hf_token_file(env: Mapping[str, str]) -> str | None:
+    """The key that `hf auth login` keeps (huggingface_hub, constants.HF_TOKEN_PATH)."""
+    cache = Path(env.get("XDG_CACHE_HOME") or "~/.cache")
+    home = Path(env.get("HF_HOME") or cache / "huggingface")
+    try:
+        return Path(env.get("HF_TOKEN_PATH") or home / "token").expanduser().read_text("utf-8").strip() or None
+    except (OSError, UnicodeDecodeError, RuntimeError):
+        return None
+
+
+def _models_folder(text: str) -> Path:
+    from qwen_router.folders import user_models_folder
+
+    return Path(text).expanduser() if text.strip() else user_models_folder()
 
 
 def _log(text: str) -> Path | None:

@@ -34,7 +34,11 @@ def _home_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """User folders are empty, and no setting of the person who runs the tests leaks in."""
     for variable in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"):
         monkeypatch.setenv(variable, str(tmp_path / variable.lower()))
-    for variable in ("OLLAMA_HOST", "OPENAI_API_KEY", "QWEN_ROUTER_ENDPOINTS", "QWEN_ROUTER_POLICY"):
+    for variable in (
+        "OLLAMA_HOST", "OLLAMA_MODELS", "OPENAI_API_KEY", "QWEN_ROUTER_ENDPOINTS", "QWEN_ROUTER_POLICY",
+        "QWEN_ROUTER_MODELS", "HF_ENDPOINT", "HF_HOME", "HF_TOKEN", "HF_HUB_OFFLINE",
+        "MODELSCOPE_ENDPOINT", "MODELSCOPE_API_TOKEN",
+    ):  # fmt: skip
         monkeypatch.delenv(variable, raising=False)
 
 

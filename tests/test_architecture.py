@@ -27,6 +27,7 @@ ROOMS = (
     "demo",
     "settings",
     "engines",
+    "pull",
     "reply",
     "faults",
     "ledger",

@@ -17,7 +17,7 @@ from qwen_router.engines.ollama import OllamaEngine
 from qwen_router.engines.openai import OpenAIEngine
 from qwen_router.request import Message
 from tests.servers.loopback import LoopbackServer
-from tests.servers.ollama_server import ollama_server
+from tests.servers.ollama_server import OllamaServer
 from tests.servers.openai_server import openai_server
 from tests.servers.script import Say
 
@@ -152,7 +152,7 @@ def call_of(model: str) -> Call:
 
 def serving(protocol: str) -> tuple[LoopbackServer, str]:
     if protocol == "ollama":
-        return ollama_server(Say(content="It is 4.")), "qwen3:8b"
+        return OllamaServer(Say(content="It is 4.")), "qwen3:8b"
     return openai_server(Say(content="It is 4.")), "Qwen3-8B-Q4_K_M.gguf"
 
 

@@ -25,7 +25,7 @@ from qwen_router.service import create_app
 from qwen_router.settings import Settings
 from tests.servers.faulty import fault, make_faulty, said
 from tests.servers.loopback import Answer, Asked, LoopbackServer
-from tests.servers.ollama_server import ollama_server
+from tests.servers.ollama_server import OllamaServer
 from tests.servers.openai_server import openai_server
 from tests.servers.script import Say
 from tests.service_world import MACHINE, SUM
@@ -68,7 +68,7 @@ def world(
     *faults: Callable[[Asked], Answer | None], protocol: str = "openai", healthy: bool = True, **settings: Any
 ) -> Iterator[World]:
     """`faults` are those of the first server, one a chat, the last for ever after; the second is healthy or not there."""
-    make = openai_server if protocol == "openai" else ollama_server
+    make: Callable[..., LoopbackServer] = openai_server if protocol == "openai" else OllamaServer
     engine_of: Callable[[str], Engine] = OpenAIEngine if protocol == "openai" else OllamaEngine
     with ExitStack() as stack:
         found = [stack.enter_context(make(Say(content="four"))) for _ in range(2)]
@@ -142,7 +142,7 @@ async def test_a_server_that_refuses_connections_is_passed_over() -> None:
     with world(fine) as here:
         here.router.served()
         here.router.close()  # of the connections that are kept
-        here.servers[0].__exit__()
+        here.servers[0].__exit__(None)
         for reply in (here.ask(), await here.aask()):
             assert reply.answer == "four" and "does not answer" in reply.failed_attempts[0]
 

@@ -18,7 +18,7 @@ from qwen_router.engines.thinking import STRAY_TAGS
 from qwen_router.engines.transformers import TransformersEngine
 from qwen_router.router import Router
 from qwen_router.settings import Settings
-from tests.servers.ollama_server import ollama_server
+from tests.servers.ollama_server import OllamaServer
 from tests.servers.script import Say
 from tests.worlds import machine
 
@@ -50,7 +50,7 @@ def ollama_protocol() -> Iterator[Engine]:
     def says(body: dict[str, Any]) -> Say:
         return Say(content="The answer is 119.", reasoning="34+27=61\n61+58=119" if body["think"] else "")
 
-    with ollama_server(says) as server, closing(OllamaEngine(server.url)) as engine:
+    with OllamaServer(says) as server, closing(OllamaEngine(server.url)) as engine:
         yield engine
 
 

@@ -46,9 +46,9 @@ def _root(
 
 def register() -> None:
     """Add every command to `app`."""
-    from qwen_router.cli import ask, decisions, demo, doctor, evaluate, machine, models, policy, route, serve, train
+    from qwen_router.cli import ask, decisions, demo, doctor, evaluate, machine, models, policy, pull, route, serve, train
 
-    for module in (route, ask, models, machine, policy, decisions, doctor, serve, train, evaluate, demo):
+    for module in (route, ask, models, pull, machine, policy, decisions, doctor, serve, train, evaluate, demo):
         module.add_to(app)
 
 

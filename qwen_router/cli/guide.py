@@ -15,7 +15,7 @@ from typing import Any
 import typer
 
 from qwen_router.catalog import Catalog, Model
-from qwen_router.catalog.quants import OLLAMA_DEFAULT
+from qwen_router.catalog.getting import how_to_get
 from qwen_router.decide.survey import Runnable, survey
 from qwen_router.errors import UnknownName
 from qwen_router.profile.types import Domain
@@ -107,12 +107,5 @@ def advice(name: str, machine: str | None, *, commercial: bool, fast: bool) -> A
 
 
 def _line(row: Runnable, model: Model) -> dict[str, Any]:
-    if row.quant == OLLAMA_DEFAULT and model.ollama_tags:
-        get = f"ollama pull {model.ollama_tags[0]}"
-    elif model.names.gguf:
-        # llama.cpp keeps what sees and hears in a file of its own
-        eyes = " '*mmproj*'" if model.modalities != ("text",) else ""
-        get = f"hf download {model.names.gguf[0]} --include '*{row.quant.upper()}*'{eyes}"
-    else:
-        get = f"find a {row.quant} GGUF of {model.id}"
+    get = how_to_get(model, row.quant)
     return {**asdict(row), "licence": model.licence, "get": get}

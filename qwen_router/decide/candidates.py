@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qwen_router.catalog import Catalog, Context, Model, Thinking
+from qwen_router.catalog.getting import how_to_get
 from qwen_router.catalog.quants import quant, quant_of_tag
 from qwen_router.decide.ability import AbilityTable
 from qwen_router.errors import CatalogError
@@ -141,13 +142,9 @@ def advised_builds(catalog: Catalog, policy: Policy) -> tuple[Build, ...]:
 def _advised(model: Model, quant_name: str) -> Build:
     """The engine that a newcomer would use for it: Ollama where a tag is known, transformers unquantised, else llama.cpp."""
     tag = next((tag for tag in model.ollama_tags if quant_of_tag(tag) == quant_name), None)
-    if tag is not None:
-        return Build(model, quant_name, "ollama", "", tag, installed=False, how_to_get=f"ollama pull {tag}")
-    short = model.short_name
-    if quant_name in ("bf16", "f16"):
-        return Build(model, quant_name, "transformers", "", short, installed=False, how_to_get=f"hf download {model.id}")
-    how = f"find a {quant_name} GGUF of {model.id}"
-    return Build(model, quant_name, "llamacpp", "", short, installed=False, how_to_get=how)
+    engine: EngineName = "ollama" if tag else "transformers" if quant_name in ("bf16", "f16") else "llamacpp"
+    how = how_to_get(model, quant_name)
+    return Build(model, quant_name, engine, "", tag or model.short_name, installed=False, how_to_get=how)
 
 
 def served_builds(catalog: Catalog, served: Sequence[ServedBuild]) -> tuple[Build, ...]:

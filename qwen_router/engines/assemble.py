@@ -26,6 +26,7 @@ from qwen_router.engines.base import (
 )
 from qwen_router.engines.thinking import (
     CLOSE,
+    STOP_SENTENCE,
     Collected,
     TagStripper,
     ThinkingParser,
@@ -320,7 +321,7 @@ class ReplyAssembler:
             return replace(usage, reasoning_tokens=0, answer_tokens=answer), True
         if completion_tokens is None:
             return usage, False
-        thought, said = self._estimated_reasoning(), estimated_tokens(self.answer)
+        thought, said = estimated_tokens(self.reasoning), estimated_tokens(self.answer)
         share = 1.0 if not self._answer and not self._calls else thought / max(1, thought + said)
         reasoning_tokens = round(completion_tokens * share)
         return (
@@ -334,4 +335,5 @@ class ReplyAssembler:
         )
 
     def _estimated_reasoning(self) -> int:
-        return estimated_tokens(self.reasoning)
+        """What was thought, without the sentence that an engine puts at its end when the budget is spent."""
+        return estimated_tokens(self.reasoning.rstrip().removesuffix(STOP_SENTENCE.strip()))

@@ -27,16 +27,22 @@ ViolationKind = Literal[
     "invalid_json",  # a response format was asked for and the answer does not parse
     "invalid_tool_call",  # a tool call that names no known tool or whose arguments are no object
     "other_model",  # the server says that another model answered than was asked for
-    "prompt_truncated",  # the engine read fewer prompt tokens than were sent
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class ThinkingPlan:
-    """Whether to think, and for how many tokens (None: no limit of its own). Off is sent explicitly, never left out."""
+    """Whether to think, and for how many tokens (None: no limit of its own). Off is sent explicitly, never left out.
+
+    A budget of 0 is off: engines take it for no budget.
+    """
 
     enabled: bool
     budget_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.budget_tokens == 0:
+            object.__setattr__(self, "enabled", False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ plain first, for raw endpoints parse control tokens. Only models that think are 
 The shapes are those of the templates that ship with the checkpoints (Qwen3: tokenizer_config.json; Qwen3.5 and later:
 chat_template.jinja, also in Ollama's model/renderers/qwen35.go); so what a server has cached of the prompt stays good.
 
-    python -c "from qwen_router.engines.chatml import STOP_SENTENCE; print(STOP_SENTENCE)"
+    python -c "from qwen_router.engines.chatml import thought_prompt; print(thought_prompt.__doc__)"
 """
 
 from __future__ import annotations
@@ -20,11 +20,6 @@ from qwen_router.engines.base import Call
 from qwen_router.engines.local_prompt import neutralised, tool_specs
 from qwen_router.engines.thinking import CALL_CLOSE, CALL_OPEN, CLOSE, OPEN, neutralise
 from qwen_router.request import Message, ToolCall
-
-STOP_SENTENCE = (
-    "\n\nConsidering the limited time by the user, I have to give the solution based on the thinking directly now.\n"
-)
-"""Put before `</think>` when the budget is spent; Qwen's own words (facts, `engines.transformers.early_stop_text`)."""
 
 START, END = "<|im_start|>", "<|im_end|>"
 XML_FAMILIES = ("qwen3-coder", "qwen3.5", "qwen3.6", "qwen3.8")

@@ -51,7 +51,7 @@ class Checkpoint:
 
     def model_id(self, known: Iterable[Model]) -> str | None:
         """The demo's id, the one in the path of a hub cache (`models--Qwen--Qwen3-8B/snapshots/...`), or the known model
-        that the folder is named after, if the configuration has its layers and width."""
+        that the folder is named after (or a quantised repository of it), if the configuration has its layers and width."""
         if self.folder == demo_checkpoint():
             return DEMO_MODEL_ID
         cached = next((part for part in self.folder.parts if part.startswith("models--")), None)
@@ -61,7 +61,7 @@ class Checkpoint:
         hits = [
             model.id
             for model in known
-            if model.short_name.lower() == self.folder.name.lower()
+            if self.folder.name.lower() in _folder_names(model)
             and model.architecture is not None
             and (model.architecture.layers, model.architecture.hidden) == shape
         ]
@@ -137,3 +137,10 @@ class Checkpoint:
             engine="transformers",
             endpoint="in process",
         )
+
+
+def _folder_names(model: Model) -> set[str]:
+    """What a folder of it may be called: as its repository is, or as one that holds it quantised."""
+    names = model.names
+    repositories = (model.id, names.modelscope, names.awq, names.fp8, *names.gptq, *names.mlx)
+    return {name.rpartition("/")[2].lower() for name in repositories if name}

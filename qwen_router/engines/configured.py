@@ -12,12 +12,14 @@ from qwen_router.settings import Settings
 
 
 def configured_engines(settings: Settings | None = None) -> tuple[Engine, ...]:
-    """Ollama, every OpenAI-compatible endpoint of the settings, and the in-process engines that are installed.
+    """Ollama, every OpenAI-compatible endpoint of the settings, and the in-process engines that are installed, with the
+    files that the settings name and those that `pull` has put into the models folder.
 
     The order is the order of preference between equals: servers that keep models resident come before in-process engines.
     """
     settings = settings or Settings.from_environment()
     engines: list[Engine] = []
+    from qwen_router.engines.models_folder import pulled_checkpoints, pulled_ggufs
     from qwen_router.engines.ollama import OllamaEngine
     from qwen_router.engines.openai import OpenAIEngine
 
@@ -26,9 +28,9 @@ def configured_engines(settings: Settings | None = None) -> tuple[Engine, ...]:
     if find_spec("xllamacpp") is not None:
         from qwen_router.engines.llamacpp import LlamaCppEngine
 
-        engines.append(LlamaCppEngine(settings.gguf_files))
+        engines.append(LlamaCppEngine((*settings.gguf_files, *pulled_ggufs(settings.models_folder))))
     if find_spec("torch") is not None and find_spec("transformers") is not None:
         from qwen_router.engines.transformers import TransformersEngine
 
-        engines.append(TransformersEngine(settings.checkpoints))
+        engines.append(TransformersEngine((*settings.checkpoints, *pulled_checkpoints(settings.models_folder))))
     return tuple(engines)

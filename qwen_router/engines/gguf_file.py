@@ -9,12 +9,13 @@ the process down with it on a file that lies. Tensors are described, never read.
 from __future__ import annotations
 
 import mmap
+import re
 import struct
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import prod
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from qwen_router.catalog.types import Model
@@ -41,6 +42,8 @@ TENSOR_BLOCKS: Final[dict[int, tuple[int, int]]] = {
 }  # fmt: skip
 """Weights in a block and bytes of that block, by ggml_type."""
 
+_SPLIT = re.compile(r"-(\d{5})-of-(\d{5})$")
+"""How llama.cpp names the parts of one model: llama_split_path in its src/llama.cpp."""
 _KEPT_STRING_BYTES = 1 << 20
 """A longer string (no real one is: chat templates have about 10 KB) is skipped, not kept."""
 
@@ -60,6 +63,7 @@ class GgufInfo:
     hidden: int | None
     parameters: int
     file_mib: float
+    """Of every part."""
     metadata: Mapping[str, Scalar] = field(repr=False)
 
     @property
@@ -110,18 +114,58 @@ class GgufInfo:
         )
 
 
-def gguf_info(path: Path) -> GgufInfo:
-    """Read and check the header of `path`.
+def gguf_group(name: str) -> tuple[str, int, int]:
+    """(Stem without its part, part, parts) of a file's name: a file that is whole by itself is part 1 of 1."""
+    stem = PurePosixPath(name).stem
+    found = _SPLIT.search(stem)
+    return (stem, 1, 1) if found is None else (stem[: found.start()], int(found[1]), int(found[2]))
 
-    Raises `EngineRefused` when the file is missing, is no GGUF, ends too early, or its lengths cannot be true.
+
+def split_parts(path: Path) -> tuple[Path, ...]:
+    """Every file of the model that `path` begins, whether it is there or not; `path` alone for any other."""
+    stem, part, parts = gguf_group(path.name)
+    if part != 1 or parts == 1:
+        return (path,)
+    return tuple(path.with_name(f"{stem}-{number:05}-of-{parts:05}.gguf") for number in range(1, parts + 1))
+
+
+def gguf_info(path: Path) -> GgufInfo:
+    """Read and check the header of `path`, and those of the parts that follow it.
+
+    Raises `EngineRefused` when a file is missing, is no GGUF, ends too early, or its lengths cannot be true.
     """
+    metadata, parameters, size_bytes = _header(path)
+    for part in split_parts(path)[1:]:
+        _, more, more_bytes = _header(part)
+        parameters, size_bytes = parameters + more, size_bytes + more_bytes
+    architecture = str(metadata.get("general.architecture", ""))
+    if not architecture:
+        raise _broken(path, "it names no architecture")
+    file_type = metadata.get("general.file_type")
+    name = metadata.get("general.name")
+    return GgufInfo(
+        path=path,
+        architecture=architecture,
+        name=str(name) if name else None,
+        quant=FILE_TYPES.get(file_type) if isinstance(file_type, int) else None,
+        context_tokens=_whole(metadata, f"{architecture}.context_length"),
+        layers=_whole(metadata, f"{architecture}.block_count"),
+        hidden=_whole(metadata, f"{architecture}.embedding_length"),
+        parameters=parameters,
+        file_mib=size_bytes / 1024**2,
+        metadata=metadata,
+    )
+
+
+def _header(path: Path) -> tuple[dict[str, Scalar], int, int]:
+    """(Metadata, number of weights, bytes) of one file."""
     try:
         size_bytes = path.stat().st_size
         with path.open("rb") as file:
             if size_bytes < 24 or file.read(4) != b"GGUF":
                 raise _broken(path, "it does not start as a GGUF file does")
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as memory:
-                return _read(path, _Cursor(path, memory, size_bytes))
+                return *_read(path, _Cursor(path, memory, size_bytes)), size_bytes
     except FileNotFoundError:
         raise EngineRefused(f"there is no file {str(path)!r}", fix="check the path", engine="llamacpp") from None
     except OSError as error:
@@ -182,7 +226,7 @@ class _Cursor:
         return length
 
 
-def _read(path: Path, cursor: _Cursor) -> GgufInfo:
+def _read(path: Path, cursor: _Cursor) -> tuple[dict[str, Scalar], int]:
     version = int(cursor.scalar("I"))
     if version not in (2, 3):
         raise _broken(path, f"version {version} of the format is not one that is read here (2 or 3)")
@@ -198,23 +242,7 @@ def _read(path: Path, cursor: _Cursor) -> GgufInfo:
     needed = (cursor.at + alignment - 1) // alignment * alignment + data_bytes
     if needed > cursor.size_bytes:
         raise _broken(path, f"it has {cursor.size_bytes:,} of {needed:,} bytes")
-    architecture = str(metadata.get("general.architecture", ""))
-    if not architecture:
-        raise _broken(path, "it names no architecture")
-    file_type = metadata.get("general.file_type")
-    name = metadata.get("general.name")
-    return GgufInfo(
-        path=path,
-        architecture=architecture,
-        name=str(name) if name else None,
-        quant=FILE_TYPES.get(file_type) if isinstance(file_type, int) else None,
-        context_tokens=_whole(metadata, f"{architecture}.context_length"),
-        layers=_whole(metadata, f"{architecture}.block_count"),
-        hidden=_whole(metadata, f"{architecture}.embedding_length"),
-        parameters=parameters,
-        file_mib=cursor.size_bytes / 1024**2,
-        metadata=metadata,
-    )
+    return metadata, parameters
 
 
 def _metadata(path: Path, cursor: _Cursor, key_count: int) -> dict[str, Scalar]:

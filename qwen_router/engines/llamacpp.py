@@ -24,7 +24,7 @@ from qwen_router.catalog import Catalog
 from qwen_router.demo import DEMO_MODEL_ID, demo_gguf
 from qwen_router.engines.assemble import ReplyAssembler, astream_in_thread, estimated_tokens
 from qwen_router.engines.base import Call, Event, FinishReason, Usage
-from qwen_router.engines.gguf_file import GgufInfo, gguf_info
+from qwen_router.engines.gguf_file import GgufInfo, gguf_group, gguf_info
 from qwen_router.engines.local_prompt import chat_messages, effective_sampling, neutralised, not_here, settled, tool_specs
 from qwen_router.engines.residence import Residence, threads_for, usable_cores
 from qwen_router.engines.token_loop import StopStrings
@@ -421,10 +421,11 @@ def _has_accelerator() -> bool:
 
 
 def _named(files: tuple[Path, ...]) -> dict[str, Path]:
-    """Files by name without the ending; the second of one name goes by its path."""
+    """Files by name without the ending (and the number of the part); the second of one name goes by its path."""
     out: dict[str, Path] = {}
     for path in files:
-        out[path.stem if path.stem not in out else str(path)] = path
+        name = gguf_group(path.name)[0]
+        out[name if name not in out else str(path)] = path
     return out
 
 

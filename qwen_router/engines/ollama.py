@@ -1,4 +1,5 @@
 """Speaks Ollama's native protocol through its own client: `/api/chat`, never `/v1`, which cannot set the context.
+Behind a thought that was left at its budget it goes on with `/api/generate`.
 
 Sends `think` and `num_ctx` with every call, joins `/api/tags`, `/api/show` and `/api/ps` into what is installed and loaded,
 and reads the stream with its quirks. The protocol is taken from Ollama's source: api/types.go, server/routes.go.
@@ -14,13 +15,16 @@ from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, 
 from contextlib import aclosing, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from qwen_router.engines.assemble import ReplyAssembler
-from qwen_router.engines.base import Call, Event, Usage
+from qwen_router.engines.base import Call, Event
+from qwen_router.engines.chatml import END, thought_prompt
 from qwen_router.engines.clients import PerLoop, Shared
+from qwen_router.engines.exchange import Bodies, Post, answering
 from qwen_router.engines.local_prompt import effective_sampling, neutralised, tool_specs
+from qwen_router.engines.ollama_exchange import OllamaExchange, holds_format_back
 from qwen_router.engines.thinking import neutralise
 from qwen_router.engines.wire import (
     PROBE_TIMEOUT_S,
+    ClosedUnheard,
     Peer,
     async_client_options,
     base64_text,
@@ -30,7 +34,6 @@ from qwen_router.engines.wire import (
     plain,
     refused_at_once,
     shortened,
-    truncation,
     waits,
 )
 from qwen_router.errors import EngineError, EngineRefused
@@ -41,7 +44,6 @@ if TYPE_CHECKING:
     import ollama
 
 DEFAULT_ENDPOINT = "http://127.0.0.1:11434"
-_NO_THINKING = "does not support thinking"  # server/routes.go, ChatHandler: 400 when think is true and the model cannot
 _log = logging.getLogger(__name__)
 
 
@@ -77,55 +79,61 @@ class OllamaEngine:
         return tuple(self._build(model, loaded.get(model.model)) for model in models if model.model)
 
     def stream(self, call: Call) -> Iterator[Event]:
-        exchange = _Exchange(call, self._peer)
-        for thinks in _modes(call):
+        exchange = self._exchange(call)
+        while (post := exchange.post()) is not None:
             try:
-                with closing(self._chunks(self._body(call, thinks), call)) as chunks:
+                with closing(self._chunks(post, call)) as chunks:
                     for chunk in chunks:
                         yield from exchange.feed(chunk)
+                        if exchange.left:
+                            break
             except EngineRefused as error:
-                if not self._asks_again(error, thinks, exchange):
-                    raise
+                exchange.refused(error)
+            except ClosedUnheard as error:
+                exchange.unheard(error)
             else:
                 yield from exchange.end()
-                return
 
     async def astream(self, call: Call) -> AsyncIterator[Event]:
-        exchange = _Exchange(call, self._peer)
-        for thinks in _modes(call):
+        exchange = self._exchange(call)
+        while (post := exchange.post()) is not None:
             try:
-                async with aclosing(self._achunks(self._body(call, thinks), call)) as chunks:
+                async with aclosing(self._achunks(post, call)) as chunks:
                     async for chunk in chunks:
                         for event in exchange.feed(chunk):
                             yield event
+                        if exchange.left:
+                            break
             except EngineRefused as error:
-                if not self._asks_again(error, thinks, exchange):
-                    raise
+                exchange.refused(error)
+            except ClosedUnheard as error:
+                exchange.unheard(error)
             else:
                 for event in exchange.end():
                     yield event
-                return
 
-    def _chunks(self, body: dict[str, Any], call: Call) -> Generator[Mapping[str, Any], None, None]:
+    def _exchange(self, call: Call) -> OllamaExchange:
+        bodies = Bodies(
+            chat=lambda: Post("/api/chat", self._body(call, exchange.thinks)),
+            raw=lambda reasoning: Post("/api/generate", self._raw_body(call, reasoning)),
+            formatted=lambda reasoning: Post("/api/chat", self._body(answering(call, reasoning), False)),
+        )
+        exchange = OllamaExchange(call, self._peer, bodies)
+        return exchange
+
+    def _chunks(self, post: Post, call: Call) -> Generator[Mapping[str, Any], None, None]:
         """`Client.chat` streams the same way, but drops nested tool schemas and tool-call ids and knows no `truncate`."""
         with self._guarded(call):
             request = self._clients.get()._request
-            yield from request(dict, "POST", "/api/chat", json=body, stream=True, extensions=waits(call))
+            yield from request(dict, "POST", post.path, json=post.body, stream=True, extensions=waits(call))
 
-    async def _achunks(self, body: dict[str, Any], call: Call) -> AsyncGenerator[Mapping[str, Any], None]:
+    async def _achunks(self, post: Post, call: Call) -> AsyncGenerator[Mapping[str, Any], None]:
         with self._guarded(call):
             request = (await self._aclients.get())._request
-            lines = await request(dict, "POST", "/api/chat", json=body, stream=True, extensions=waits(call))
+            lines = await request(dict, "POST", post.path, json=post.body, stream=True, extensions=waits(call))
             async with aclosing(lines) as chunks:  # type: ignore[type-var]  # a generator
                 async for chunk in chunks:
                     yield chunk
-
-    def _asks_again(self, error: EngineRefused, thinks: bool, exchange: _Exchange) -> bool:
-        """True when the model turned out to have no thinking; the reply will show that it did not."""
-        if not thinks or exchange.started or _NO_THINKING not in error.problem:
-            return False
-        _log.warning("%s; asking without", error.problem)
-        return True
 
     def close(self) -> None:
         self._clients.close()
@@ -144,21 +152,36 @@ class OllamaEngine:
         return ollama.AsyncClient(self.endpoint, **async_client_options(self.endpoint, timeout_s=self._timeout_s))
 
     def _body(self, call: Call, thinks: bool) -> dict[str, Any]:
-        """A ChatRequest (api/types.go). `think` and `num_ctx` are always in it, and no prompt may be cut in silence:
-        with `truncate` false a server that knows it says so, and one that does not is found out by its counts.
+        """A ChatRequest (api/types.go). A format is held back while the model thinks, and sent behind the thought."""
+        body = self._common(call, think=thinks, options=_options(call, output_limit_tokens(call), call.stop, thinks=thinks))
+        body["messages"] = self._messages(call)
+        if call.tools and call.tool_choice != "none":  # Ollama has no tool_choice
+            body["tools"] = neutralised(tool_specs(call))
+        if call.response_format is not None and not (thinks and holds_format_back(call)):
+            body["format"] = dict(call.response_format) or "json"
+        return body
+
+    def _raw_body(self, call: Call, reasoning: str) -> dict[str, Any]:
+        """A GenerateRequest (api/types.go) with a prompt of our own rendering that ends behind the thought."""
+        body = self._common(
+            call, think=False, options=_options(call, call.max_answer_tokens, (*call.stop, END), thinks=True)
+        )
+        body |= {"prompt": thought_prompt(call, reasoning), "raw": True}
+        if call.response_format is not None:
+            body["format"] = dict(call.response_format) or "json"
+        return body
+
+    def _common(self, call: Call, *, think: bool, options: dict[str, Any]) -> dict[str, Any]:
+        """What both have in common. `think` and `num_ctx` are always in it, and no prompt may be cut in silence: with
+        `truncate` false a server that knows it says so, and one that does not is found out by its counts.
         """
         body: dict[str, Any] = {
             "model": call.model,
-            "messages": self._messages(call),
             "stream": True,
-            "think": thinks,
+            "think": think,
             "truncate": False,
-            "options": _options(call, thinks=thinks),
+            "options": options,
         }
-        if call.tools and call.tool_choice != "none":  # Ollama has no tool_choice
-            body["tools"] = neutralised(tool_specs(call))
-        if call.response_format is not None:
-            body["format"] = dict(call.response_format) or "json"
         if self._keep_alive is not None:
             body["keep_alive"] = self._keep_alive
         return body
@@ -259,45 +282,6 @@ class OllamaEngine:
         return self._peer.of_status(error.status_code, said, retry_after=retry_after)
 
 
-class _Exchange:
-    """One answer on its way in: chunks of `/api/chat` to events. No IO."""
-
-    def __init__(self, call: Call, peer: Peer) -> None:
-        self._call, self._peer = call, peer
-        self._assembler = ReplyAssembler(call)
-        self._last: Mapping[str, Any] | None = None
-        self.started = False
-
-    def feed(self, chunk: Mapping[str, Any]) -> Iterator[Event]:
-        self.started = True
-        message = chunk.get("message")
-        if not isinstance(message, Mapping):
-            raise self._peer.nonsense(f"a chunk without a message: {json.dumps(chunk)[:80]}")
-        calls = message.get("tool_calls") or ()
-        yield from self._assembler.feed(
-            content=_text(message.get("content")),
-            reasoning=_text(message.get("thinking")),
-            tool_calls=[c for c in calls if isinstance(c, Mapping)] if isinstance(calls, list) else (),
-        )
-        if chunk.get("done"):
-            self._last = chunk
-
-    def end(self) -> Iterator[Event]:
-        last = self._last
-        if last is None:
-            raise self._peer.failed("the stream ended before the answer did")
-        prompt_tokens, load_ns = _count(last, "prompt_eval_count"), _count(last, "load_duration")
-        cut = truncation(self._call, prompt_tokens)
-        if cut:
-            self._assembler.violate(cut)
-        yield from self._assembler.finish(
-            finish_reason=_text(last.get("done_reason")),
-            usage=Usage(prompt_tokens=prompt_tokens),
-            completion_tokens=_count(last, "eval_count"),
-            load_s=None if load_ns is None else load_ns / 1e9,
-        )
-
-
 class _Shown:
     """What `/api/show` tells: the context that the model was trained for, its quantisation, the name in its metadata."""
 
@@ -316,39 +300,19 @@ class _Shown:
         )
 
 
-def _thinks(call: Call) -> bool:
-    """What `think` is: false for a model without a switch to nothing, because true would be refused."""
-    return call.thinking.enabled and call.behaviour in ("toggle", "always") and call.thinking.budget_tokens != 0
-
-
-def _modes(call: Call) -> tuple[bool, ...]:
-    """The values of `think` to try, one after the other."""
-    return (True, False) if _thinks(call) else (False,)
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _count(chunk: Mapping[str, Any], key: str) -> int | None:
-    value = chunk.get(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _options(call: Call, *, thinks: bool) -> dict[str, Any]:
+def _options(call: Call, limit_tokens: int | None, stop: tuple[str, ...], *, thinks: bool) -> dict[str, Any]:
     """Ollama's options: a float where it wants an integer is refused, an unknown one is ignored (api/types.go, FromMap)."""
     sampling = effective_sampling(call, thinking=thinks)
-    limit = output_limit_tokens(call)
     options: dict[str, Any] = {
         "num_ctx": call.context_tokens,
-        "num_predict": call.context_tokens if limit is None else limit,  # its own default is no limit at all
+        "num_predict": call.context_tokens if limit_tokens is None else limit_tokens,  # its own default is no limit at all
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
         "top_k": sampling.top_k,
         "min_p": sampling.min_p,
         "presence_penalty": sampling.presence_penalty,
         "seed": call.seed,
-        "stop": list(call.stop) or None,
+        "stop": list(stop) or None,
     }
     return {key: value for key, value in options.items() if value is not None}
 

@@ -13,19 +13,20 @@ import json
 import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from qwen_router.engines.base import Call, Event, ThinkingPlan
+from qwen_router.engines.base import Call, Event
 from qwen_router.engines.chatml import END, thought_prompt
 from qwen_router.engines.clients import PerLoop, Shared
 from qwen_router.engines.dialects import GENERIC, Dialect, recognised
+from qwen_router.engines.exchange import Bodies, Exchange, Post, answering
 from qwen_router.engines.local_prompt import effective_sampling, neutralised, tool_specs
-from qwen_router.engines.openai_exchange import Bodies, Exchange, holds_format_back
+from qwen_router.engines.openai_exchange import OpenAIExchange, holds_format_back
 from qwen_router.engines.structured import asking_for_format
-from qwen_router.engines.thinking import neutralise
+from qwen_router.engines.thinking import STOP_SENTENCE, neutralise
 from qwen_router.engines.wire import (
     PROBE_TIMEOUT_S,
+    ClosedUnheard,
     Peer,
     async_client_options,
     base64_text,
@@ -101,7 +102,7 @@ class OpenAIEngine:
                             break
                 yield from exchange.end()
             except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError) as error:
-                raise self._peer.of_httpx(error) from error
+                self._broke(error, exchange)
 
     async def astream(self, call: Call) -> AsyncIterator[Event]:
         import httpx
@@ -126,7 +127,14 @@ class OpenAIEngine:
                 for event in exchange.end():
                     yield event
             except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError) as error:
-                raise self._peer.of_httpx(error) from error
+                self._broke(error, exchange)
+
+    def _broke(self, error: Exception, exchange: OpenAIExchange) -> None:
+        """Return when the same may be asked once more, else raise."""
+        ours = self._peer.of_httpx(error)
+        if not isinstance(ours, ClosedUnheard):
+            raise ours from error
+        exchange.unheard(ours)
 
     def close(self) -> None:
         self._clients.close()
@@ -223,13 +231,13 @@ class OpenAIEngine:
 
     # ── what is sent ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _exchange(self, call: Call, dialect: Dialect) -> Exchange:
+    def _exchange(self, call: Call, dialect: Dialect) -> OpenAIExchange:
         bodies = Bodies(
-            chat=lambda: self._body(call, dialect),
-            raw=lambda reasoning: self._raw_body(call, dialect, reasoning),
-            formatted=lambda reasoning: self._body(_answering(call, reasoning), dialect),
+            chat=lambda: Post("/chat/completions", self._body(call, dialect)),
+            raw=lambda reasoning: Post("/completions", self._raw_body(call, dialect, reasoning)),
+            formatted=lambda reasoning: Post("/chat/completions", self._body(answering(call, reasoning), dialect)),
         )
-        return Exchange(call, self._peer, dialect, bodies)
+        return OpenAIExchange(call, self._peer, dialect, bodies)
 
     def _common(self, call: Call, dialect: Dialect, *, thinks: bool) -> dict[str, Any]:
         """What chats and raw prompts have in common."""
@@ -246,7 +254,7 @@ class OpenAIEngine:
         return body | {name: getattr(sampling, name) for name in sorted(dialect.samplers)}
 
     def _body(self, call: Call, dialect: Dialect) -> dict[str, Any]:
-        thinks = call.thinking.enabled and call.thinking.budget_tokens != 0
+        thinks = call.thinking.enabled
         body = self._common(call, dialect, thinks=thinks) | {
             "messages": self._messages(call if dialect.formats != "never" else asking_for_format(call)),
             "max_tokens": output_limit_tokens(call),
@@ -256,6 +264,8 @@ class OpenAIEngine:
             body |= {"enable_thinking": thinks} if dialect.switch == "body" else {_TEMPLATE: {"enable_thinking": thinks}}
         if thinks and call.thinking.budget_tokens is not None and dialect.budget_field is not None:
             body[dialect.budget_field] = call.thinking.budget_tokens
+            if dialect.name == "llamacpp":
+                body["reasoning_budget_message"] = STOP_SENTENCE
         if call.tools and call.tool_choice != "none":
             body["tools"] = neutralised(tool_specs(call))
             body["tool_choice"] = _tool_choice(call.tool_choice)
@@ -327,13 +337,6 @@ class OpenAIEngine:
         fix = f"check the model name {call.model!r}" if status == 404 else None
         retry_after = response.headers.get("retry-after")
         exchange.refused(self._peer.of_status(status, said, fix=fix, retry_after=retry_after))
-
-
-def _answering(call: Call, reasoning: str) -> Call:
-    """The call that asks for the answer alone, with what was thought before it."""
-    asked = "Give the final answer now." if call.response_format is None else "Give the final answer now, as JSON."
-    thought = (Message("assistant", reasoning), Message("user", asked)) if reasoning.strip() else ()
-    return replace(call, messages=(*call.messages, *thought), thinking=ThinkingPlan(enabled=False))
 
 
 def _has_version(endpoint: str) -> bool:

@@ -1,61 +1,28 @@
-"""One answer of an OpenAI-compatible server on its way in: what to send, bytes to events, and when to leave and go on.
+"""Reads the answers of OpenAI-compatible servers: event streams and whole bodies, whatever field reasoning comes in.
 
-No IO: `openai.py` posts what `post` names and feeds what comes. A thought that is over its budget, or that ends where a
-response format was held back, is left; the answer is then asked for behind it (`chatml.py`), or, where the server takes no
-raw prompts, once more without thinking.
+No IO, and not what is sent: that is `openai.py`'s. What happens between two responses is `exchange.py`'s.
 
-    python -c "from qwen_router.engines.openai_exchange import Exchange; print(Exchange.post.__doc__)"
+    python -c "from qwen_router.engines.openai_exchange import OpenAIExchange; print(OpenAIExchange.feed.__doc__)"
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from qwen_router.engines.assemble import ReplyAssembler
 from qwen_router.engines.base import Call, Event, Usage
-from qwen_router.engines.chatml import STOP_SENTENCE
 from qwen_router.engines.dialects import Dialect
-from qwen_router.engines.thought_budget import ThoughtBudget
-from qwen_router.engines.wire import Lines, Peer, error_text, json_object, other_model, truncation
-
-Phase = Literal["chat", "raw", "formatted", "done"]
+from qwen_router.engines.exchange import Bodies, Exchange, Post, Ways, count, wants_format_later
+from qwen_router.engines.wire import Lines, Peer, error_text, json_object, other_model
 
 
-@dataclass(frozen=True, slots=True)
-class Post:
-    """What to send next, and where to."""
-
-    path: str
-    body: Mapping[str, Any]
-
-
-class Bodies:
-    """The bodies of one call, made when they are needed; `openai.py` fills them in."""
-
-    def __init__(
-        self,
-        chat: Callable[[], dict[str, Any]],
-        raw: Callable[[str], dict[str, Any]],
-        formatted: Callable[[str], dict[str, Any]],
-    ) -> None:
-        self.chat, self.raw, self.formatted = chat, raw, formatted
-
-
-class Exchange:
-    """`left` says that the current response is not to be read on."""
-
+class OpenAIExchange(Exchange):
     def __init__(self, call: Call, peer: Peer, dialect: Dialect, bodies: Bodies) -> None:
-        self._call, self._peer, self._dialect, self._bodies = call, peer, dialect, bodies
-        self._budget = ThoughtBudget.of(call, own=dialect.budget_field is not None, can_leave=dialect.raw or _toggles(call))
-        self._holds_format = holds_format_back(call, dialect)
-        self._assembler = ReplyAssembler(call, stops_before_answer=self._holds_format)
-        self._phase: Phase = "chat"
+        holds = holds_format_back(call, dialect)
+        ways = Ways(own_budget=dialect.budget_field is not None, raw=dialect.raw and not holds, holds_format=holds)
+        super().__init__(call, peer, ways, bodies)
         self._begin()
-        self.left = False
-        self._thought_tokens: int | None = None
 
     def _begin(self) -> None:
         """A response is about to come."""
@@ -66,24 +33,10 @@ class Exchange:
         self._usage: Mapping[str, Any] = {}
         self._ended = False
         self._spoken = False  # at least one event came
-        self.left = False
 
     def post(self) -> Post | None:
-        """What to send next; None when the answer is whole."""
         self._begin()
-        if self._phase == "chat":
-            return Post("/chat/completions", self._bodies.chat())
-        if self._phase == "raw":
-            return Post("/completions", self._bodies.raw(self._assembler.reasoning))
-        if self._phase == "formatted":
-            return Post("/chat/completions", self._bodies.formatted(self._assembler.reasoning))
-        return None
-
-    def refused(self, error: Exception) -> None:
-        """The last post was refused. A raw prompt that is not taken is replaced by a chat; else the error is raised."""
-        if self._phase != "raw" or not _toggles(self._call):
-            raise error
-        self._phase = "formatted"
+        return super().post()
 
     def starts(self, content_type: str) -> None:
         kind = content_type.partition(";")[0].strip().lower()
@@ -108,23 +61,12 @@ class Exchange:
             else:
                 for line in self._lines.feed(b"", last=True):
                     yield from self._line(line)
-        if self.left:
-            self._go_on()
-            return
-        if self._finish_reason is None and not self._ended:
+        if not self.left and self._finish_reason is None and not self._ended:
             if not self._spoken:
                 raise self._peer.nonsense("a stream without a single event")
             raise self._peer.failed("the stream ended before the answer did")
-        if self._holds_format and self._phase == "chat" and self._assembler.is_empty:
-            self._go_on()  # it thought and said nothing
-            return
-        self._phase = "done"
-        yield from self._finished()
-
-    def _go_on(self) -> None:
-        """The answer is asked for behind the thought, or in a chat of its own where that is how it gets its format."""
-        self._phase = "raw" if self._dialect.raw and not self._holds_format else "formatted"
-        self._assembler.stops_before_answer = False
+        if not self._goes_on():
+            yield from self._last()
 
     def _line(self, line: str) -> Iterator[Event]:
         field, _, value = line.partition(":")
@@ -171,51 +113,21 @@ class Exchange:
         )
         if choice.get("finish_reason"):
             self._finish_reason = str(choice["finish_reason"])
-        if self._phase == "chat":
-            yield from self._watch((reasoning or "") + (content or ""))
+        yield from self._watch((reasoning or "") + (content or ""))
 
-    def _watch(self, piece: str) -> Iterator[Event]:
-        """Leave a thought that is over its budget, and an answer that was to come in a format that was held back."""
-        if self._assembler.answer_began:
-            self.left = True
-        elif piece and self._assembler.in_thought:
-            self._budget.count(piece)
-            if self._budget.is_spent:
-                self._thought_tokens = self._budget.spent_tokens
-                yield from self._assembler.cut_thought(STOP_SENTENCE)
-                self.left = True
-
-    def _finished(self) -> Iterator[Event]:
-        prompt_tokens = _count(self._usage, "prompt_tokens")
-        completion_tokens = _count(self._usage, "completion_tokens")
+    def _last(self) -> Iterator[Event]:
         usage = Usage(
-            prompt_tokens=prompt_tokens,
-            reasoning_tokens=_count(self._usage.get("completion_tokens_details"), "reasoning_tokens"),
-            cached_tokens=_count(self._usage.get("prompt_tokens_details"), "cached_tokens"),
+            prompt_tokens=count(self._usage, "prompt_tokens"),
+            reasoning_tokens=count(self._usage.get("completion_tokens_details"), "reasoning_tokens"),
+            cached_tokens=count(self._usage.get("prompt_tokens_details"), "cached_tokens"),
         )
-        if self._thought_tokens is not None:  # what was thought is in the second prompt
-            before = None if prompt_tokens is None else max(0, prompt_tokens - self._thought_tokens)
-            usage = Usage(before, self._thought_tokens, completion_tokens, usage.cached_tokens, split_estimated=True)
-        elif cut := truncation(self._call, prompt_tokens):
-            self._assembler.violate(cut)
-        yield from self._assembler.finish(
-            finish_reason=self._finish_reason, usage=usage, completion_tokens=completion_tokens
-        )
+        completion_tokens = count(self._usage, "completion_tokens")
+        yield from self._finished(usage, completion_tokens=completion_tokens, finish_reason=self._finish_reason)
 
 
 def holds_format_back(call: Call, dialect: Dialect) -> bool:
-    """Whether the thought is left to come free before the format is asked for."""
-    asked = call.response_format is not None and call.thinking.enabled
-    return asked and dialect.formats == "not while thinking" and _toggles(call)
-
-
-def _toggles(call: Call) -> bool:
-    return call.behaviour == "toggle"
-
-
-def _count(usage: Any, key: str) -> int | None:
-    value = usage.get(key) if isinstance(usage, Mapping) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    """Whether this server is sent the format in a second request."""
+    return wants_format_later(call) and dialect.formats == "not while thinking" and call.behaviour == "toggle"
 
 
 def _text(value: Any) -> str | None:

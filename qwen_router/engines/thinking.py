@@ -316,6 +316,10 @@ class Collected:
     invalid_calls: tuple[str, ...] = ()
 
 
+STOP_SENTENCE = (
+    "\n\nConsidering the limited time by the user, I have to give the solution based on the thinking directly now.\n"
+)
+"""Put before `</think>` when the budget is spent; Qwen's own words (facts, `engines.transformers.early_stop_text`)."""
 ESTIMATE_TOLERANCE = 1.25
 """A budget counted from text, not from token ids, is called exceeded only beyond this factor."""
 

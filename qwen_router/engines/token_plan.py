@@ -2,7 +2,7 @@
 
 What the engines that generate token by token share (`transformers.py`, `onnx.py`). Renders and runs nothing.
 
-    python -c "from qwen_router.engines.token_plan import STOP_SENTENCE; print(STOP_SENTENCE)"
+    python -c "from qwen_router.engines.token_plan import EARLY_STOP; print(EARLY_STOP)"
 """
 
 from __future__ import annotations
@@ -12,15 +12,11 @@ from dataclasses import dataclass
 
 from qwen_router.engines.base import Call
 from qwen_router.engines.local_prompt import PromptEncoder, effective_sampling
-from qwen_router.engines.thinking import CLOSE, OPEN
+from qwen_router.engines.thinking import CLOSE, OPEN, STOP_SENTENCE
 from qwen_router.engines.token_loop import TokenPlan
 from qwen_router.errors import EngineRefused
 
-STOP_SENTENCE = (
-    "\n\nConsidering the limited time by the user, I have to give the solution based on the thinking directly now."
-    "\n</think>\n\n"
-)
-"""Qwen's own words for an early stop of thinking: facts, `engines.transformers.early_stop_text`."""
+EARLY_STOP = f"{STOP_SENTENCE}{CLOSE}\n\n"
 
 
 @dataclass(frozen=True)

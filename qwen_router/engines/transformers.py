@@ -34,7 +34,7 @@ from qwen_router.engines.local_prompt import (
 from qwen_router.engines.residence import Residence, threads_for, usable_cores
 from qwen_router.engines.thinking import OPEN
 from qwen_router.engines.token_loop import TokenLoop, TokenPlan
-from qwen_router.engines.token_plan import STOP_SENTENCE, Limits, token_plan
+from qwen_router.engines.token_plan import EARLY_STOP, Limits, token_plan
 from qwen_router.engines.torch_steps import TorchSteps
 from qwen_router.errors import EngineError, EngineRefused, MissingExtra, RouterError
 from qwen_router.hardware.machine import EngineName, ServedBuild
@@ -69,7 +69,7 @@ class TransformersEngine:
         *,
         device: str = "auto",
         dtype: str = "auto",
-        stop_sentence: str = STOP_SENTENCE,
+        stop_sentence: str = EARLY_STOP,
     ) -> None:
         self._folders = named((demo_checkpoint(), *folders))
         self._device, self._dtype, self._stop_sentence = device, dtype, stop_sentence

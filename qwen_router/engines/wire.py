@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from qwen_router.engines.base import Call, Violation
 from qwen_router.engines.thinking import neutralise
 from qwen_router.errors import (
+    ContextTruncated,
     EngineBusy,
     EngineError,
     EngineNonsense,
@@ -44,6 +45,12 @@ KEPT_CONNECTIONS = 64
 KEPT_S = 3.0
 """How long an idle connection is kept: uvicorn and llama.cpp's server close theirs after 5 s, and one that is being closed
 must not get a request."""
+
+
+class ClosedUnheard(EngineUnreachable):
+    """The connection ended without a byte of an answer: a kept one that the server had closed meanwhile. llama.cpp's does
+    that without a word at the end of some streams.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,10 @@ class Peer:
 
     def failed(self, why: str) -> EngineError:
         return EngineError(f"{self._who} failed: {why}", fix="see its log, and try again", **self._where)
+
+    def truncated(self, why: str, context_tokens: int) -> ContextTruncated:
+        fix = "shorten the conversation, or ask for a longer context"
+        return ContextTruncated(f"{self._who} cut the prompt: {why}, its window is {context_tokens}", fix=fix, **self._where)
 
     @property
     def _who(self) -> str:
@@ -113,6 +124,8 @@ class Peer:
         )
         if isinstance(error, unreachable):
             return self.unreachable(why)
+        if isinstance(error, httpx.RemoteProtocolError) and "without sending a response" in why:
+            return ClosedUnheard(f"{self._who} closed the connection without an answer", fix=self.start_hint, **self._where)
         if isinstance(error, httpx.TimeoutException):
             return self.timeout(why)
         if isinstance(error, httpx.DecodingError | httpx.TooManyRedirects | httpx.LocalProtocolError):
@@ -295,16 +308,16 @@ def output_limit_tokens(call: Call) -> int | None:
     return max(call.max_answer_tokens, spare)
 
 
-def truncation(call: Call, prompt_tokens: int | None) -> Violation | None:
-    """Named when the engine read clearly fewer tokens than we sent and the window explains it.
+def check_not_truncated(call: Call, prompt_tokens: int | None, peer: Peer) -> None:
+    """Raises `ContextTruncated` when the engine read clearly fewer tokens than we sent and the window explains it.
 
-    Clearly is less than 0.8 of our estimate, which is within 10 % for most texts; the window explains it when the
-    estimate takes at least 0.9 of it. Engines that count only what was not cached stay below suspicion that way.
+    Clearly is less than 0.8 of our count, which is within 10 % for most texts where it is estimated; the window explains
+    it when what was sent takes at least 0.9 of it. Engines that count only what was not cached stay below suspicion.
     """
     sent = call.prompt_tokens_estimate
     if sent is None or not prompt_tokens or prompt_tokens >= 0.8 * sent or sent < 0.9 * call.context_tokens:
-        return None
-    return Violation("prompt_truncated", f"read {prompt_tokens} of about {sent} prompt tokens, window {call.context_tokens}")
+        return
+    raise peer.truncated(f"it read {prompt_tokens} of about {sent} prompt tokens", call.context_tokens)
 
 
 def other_model(call: Call, said: str) -> Violation | None:

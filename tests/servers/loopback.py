@@ -44,12 +44,30 @@ class Answer:
         return cls(status=status, body=(json.dumps(value).encode(),))
 
 
+def _write(out: Any, body: Iterable[Any], *, whole: bool) -> bool:
+    """In chunks, or as it is where its length was announced; False when the connection is to be cut."""
+    for piece in body:
+        if piece is RESET:
+            return False
+        if isinstance(piece, int | float):
+            time.sleep(piece)
+            continue
+        out.write(piece if whole or not piece else b"%x\r\n%s\r\n" % (len(piece), piece))
+        out.flush()
+    out.write(b"" if whole else b"0\r\n\r\n")
+    return True
+
+
 class LoopbackServer:
-    """Listens while it is entered; `asked` lists every request, `left_early` counts clients that went away in mid-answer."""
+    """Listens while it is entered; `asked` lists every request, `left_early` is set when a client goes away in mid-answer.
+
+    `faults` are breaches of the protocol that the answering function found on either side: leaving fails when there are any.
+    """
 
     def __init__(self, answer: Callable[[Asked], Answer]) -> None:
         self.answer = answer
         self.asked: list[Asked] = []
+        self.faults: list[str] = []
         self.left_early = threading.Event()
         self._server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"outer": self}))
         self._server.daemon_threads = True
@@ -68,10 +86,11 @@ class LoopbackServer:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(timeout=5)
+        assert kind is not None or not self.faults, self.faults
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -96,17 +115,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_response(reply.status)
             for name, value in {"content-type": reply.content_type, **reply.headers}.items():
                 self.send_header(name, value)
-            self.send_header("transfer-encoding", "chunked")
+            whole = "content-length" in reply.headers
+            if not whole:
+                self.send_header("transfer-encoding", "chunked")
             self.end_headers()
-            for piece in reply.body:
-                if piece is RESET:
-                    return self.cut()
-                if isinstance(piece, int | float):
-                    time.sleep(piece)
-                    continue
-                self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece) if piece else b"")
-                self.wfile.flush()
-            self.wfile.write(b"0\r\n\r\n")
+            if not _write(self.wfile, reply.body, whole=whole):
+                self.cut()
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
             self.outer.left_early.set()

@@ -1,25 +1,19 @@
 """Speaks Ollama's protocol from a script, as its source does: each shape names the file that it is taken from
-(github.com/ollama/ollama at fb3076099). Strict where Ollama is: unknown models, thinking that a model lacks, option types.
+(github.com/ollama/ollama at fb3076099). Strict where Ollama is: unknown models, thinking that a model lacks. What either
+side sends is held against `ollama_schema.py`; a breach is a fault that fails the test.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.servers.loopback import RESET, Answer, Asked, LoopbackServer
+from tests.servers.ollama_schema import faults_of
 from tests.servers.script import Say, Turn, Turns
 
-# api/types.go, Options and Runner, with the kinds that FromMap accepts for each.
-_INT_OPTIONS = {"num_keep", "seed", "num_predict", "top_k", "repeat_last_n", "num_ctx", "num_batch", "num_gpu", "num_thread"}
-_FLOAT_OPTIONS = {
-    "top_p", "min_p", "typical_p", "temperature", "repeat_penalty", "presence_penalty", "frequency_penalty",
-}  # fmt: skip
-# api/types.go, ChatRequest and Message.
-_CHAT_FIELDS = {"model", "messages", "stream", "format", "keep_alive", "tools", "options", "think", "truncate", "shift"}
-_MESSAGE_FIELDS = {"role", "content", "thinking", "images", "tool_calls", "tool_name", "tool_call_id"}
 _CREATED = "2026-01-01T00:00:00.000000Z"
 
 
@@ -54,28 +48,69 @@ class Stored:
         return f"{abs(hash(self.name)):064x}"[:64]
 
 
-def ollama_server(*says: Turn, models: tuple[Stored, ...] = (Stored(),), raw: list[Any] | None = None) -> LoopbackServer:
-    """A server that answers the n-th chat with the n-th of `says`; `raw` replaces the body of every chat."""
-    turns = Turns(*says)
+Mutation = Callable[[dict[str, Any]], dict[str, Any]]
+_ENDPOINTS = {  # server/routes.go, GenerateRoutes
+    "/api/tags": (None, "ListResponse"),
+    "/api/ps": (None, "ProcessResponse"),
+    "/api/show": ("ShowRequest", "ShowResponse"),
+    "/api/chat": ("ChatRequest", "ChatResponse"),
+    "/api/generate": ("GenerateRequest", "GenerateResponse"),
+}
 
-    def answer(asked: Asked) -> Answer:
+
+class OllamaServer(LoopbackServer):
+    """The n-th chat or raw prompt gets the n-th of `says`; `raw` replaces the body of every chat, `mutate` changes all that
+    is sent.
+    """
+
+    def __init__(
+        self,
+        *says: Turn,
+        models: tuple[Stored, ...] = (Stored(),),
+        raw: list[Any] | None = None,
+        mutate: Mutation | None = None,
+        takes_raw_prompts: bool = True,
+    ) -> None:
+        super().__init__(self._answer)
+        self._turns, self._models, self._raw, self._mutate = Turns(*says), models, raw, mutate
+        self._takes_raw_prompts = takes_raw_prompts
+
+    def _answer(self, asked: Asked) -> Answer:
+        if asked.path not in _ENDPOINTS:
+            return Answer(status=404, body=(b"404 page not found",), content_type="text/plain")
+        request, response = _ENDPOINTS[asked.path]
+        if request is not None:
+            self.faults.extend(faults_of(request, asked.body))
+        reply = self._reply(asked)
+        if self._raw is not None and asked.path == "/api/chat" and reply.status == 200:
+            return replace(reply, body=self._raw)
+        return replace(reply, body=self._checked(reply.body, response if reply.status == 200 else "Error"))
+
+    def _reply(self, asked: Asked) -> Answer:
         match asked.path:
             case "/api/tags":
-                return Answer.of_json({"models": [_listed(model) for model in models]})
+                return Answer.of_json({"models": [_listed(model) for model in self._models]})
             case "/api/ps":
-                return Answer.of_json({"models": [_running(m) for m in models if m.loaded_context is not None]})
+                return Answer.of_json({"models": [_running(m) for m in self._models if m.loaded_context is not None]})
             case "/api/show":
-                return _show(asked.body, models)
-            case "/api/chat":
-                refusal = _refusal(asked.body, models)
-                if refusal is not None:
-                    return refusal
-                if raw is not None:
-                    return Answer(body=raw, content_type="application/x-ndjson")
-                return Answer(body=_lines(asked.body, turns.next(asked.body)), content_type="application/x-ndjson")
-        return Answer(status=404, body=(b"404 page not found",), content_type="text/plain")
+                return _show(asked.body, self._models)
+        refusal = _refusal(asked.body, self._models)
+        if refusal is None and asked.path == "/api/generate" and not self._takes_raw_prompts:
+            refusal = Answer.of_json({"error": f'"{asked.body["model"]}" does not support generate'}, status=400)
+        if refusal is not None:
+            return refusal
+        lines = _chat_lines if asked.path == "/api/chat" else _generate_lines
+        return Answer(body=lines(asked.body, self._turns.next(asked.body)), content_type="application/x-ndjson")
 
-    return LoopbackServer(answer)
+    def _checked(self, body: Iterable[Any], kind: str) -> Iterator[Any]:
+        for piece in body:
+            if isinstance(piece, bytes):
+                value = json.loads(piece)
+                if self._mutate is not None:
+                    value = self._mutate(value)
+                    piece = json.dumps(value, ensure_ascii=False).encode() + b"\n"
+                self.faults.extend(faults_of("Error" if "error" in value else kind, value))
+            yield piece
 
 
 def _listed(model: Stored) -> dict[str, Any]:
@@ -128,31 +163,22 @@ def _show(body: dict[str, Any], models: tuple[Stored, ...]) -> Answer:
 
 
 def _refusal(body: dict[str, Any], models: tuple[Stored, ...]) -> Answer | None:
-    """server/routes.go, ChatHandler; api/types.go, Options.FromMap and ThinkValue."""
+    """server/routes.go, ChatHandler and GenerateHandler."""
     found = next((m for m in models if m.name == body.get("model")), None)
     if found is None:
         return Answer.of_json({"error": f"model '{body.get('model')}' not found"}, status=404)
-    unknown = set(body) - _CHAT_FIELDS | {k for m in body["messages"] for k in set(m) - _MESSAGE_FIELDS}
-    if unknown:  # Ollama ignores them in silence: here they are a mistake of ours
-        return Answer.of_json({"error": f"test server: fields that Ollama does not have: {sorted(unknown)}"}, status=400)
     if body.get("think") and "thinking" not in found.capabilities:
         return Answer.of_json({"error": f'"{found.name}" does not support thinking'}, status=400)
     if body.get("tools") and "tools" not in found.capabilities:
         return Answer.of_json({"error": f"{found.name} does not support tools"}, status=400)
-    for key, value in (body.get("options") or {}).items():
-        if key in _INT_OPTIONS and (isinstance(value, bool) or not isinstance(value, int)):
-            return Answer.of_json({"error": f'option "{key}" must be of type integer'}, status=500)
-        if key in _FLOAT_OPTIONS and (isinstance(value, bool) or not isinstance(value, int | float)):
-            return Answer.of_json({"error": f'option "{key}" must be of type float32'}, status=500)
     return None
 
 
-def _lines(body: dict[str, Any], say: Say) -> Iterator[Any]:
+def _chat_lines(body: dict[str, Any], say: Say) -> Iterator[Any]:
     """api/types.go, ChatResponse: thinking in a field of its own when `think` is set, tool calls beside content ""."""
 
     def line(message: dict[str, Any], **rest: Any) -> bytes:
-        chunk = {"model": body["model"], "created_at": _CREATED, "message": {"role": "assistant", "content": "", **message}}
-        return json.dumps({**chunk, "done": False, **rest}, ensure_ascii=False).encode() + b"\n"
+        return _line(body, {"message": {"role": "assistant", "content": "", **message}, **rest})
 
     for kind, text in say.deltas():
         yield line({"thinking": text} if kind == "reasoning" else {"content": text})
@@ -162,24 +188,45 @@ def _lines(body: dict[str, Any], say: Say) -> Iterator[Any]:
             for i, (name, arguments) in enumerate(say.calls)
         ]
         yield line({"tool_calls": calls})
+    yield from _broken(say)
+    if say.broken not in ("error", "end"):
+        yield line({}, **_end(say))
+
+
+def _generate_lines(body: dict[str, Any], say: Say) -> Iterator[Any]:
+    """api/types.go, GenerateResponse; server/routes.go, GenerateHandler: raw and think false, so nothing is parsed."""
+    assert body.get("raw") is True and body.get("think") is False
+    for _, text in replace(say, reasoning="").deltas():
+        yield _line(body, {"response": text})
+    yield from _broken(say)
+    if say.broken not in ("error", "end"):
+        yield _line(body, {"response": "", **_end(say)})
+
+
+def _line(body: dict[str, Any], fields: dict[str, Any]) -> bytes:
+    chunk = {"model": body["model"], "created_at": _CREATED, "done": False, **fields}
+    return json.dumps(chunk, ensure_ascii=False).encode() + b"\n"
+
+
+def _broken(say: Say) -> Iterator[Any]:
     if say.broken == "error":  # server/routes.go, streamResponse: an error after the first byte is a line of its own
         yield json.dumps({"error": "an error was encountered while running the model: CUDA error"}).encode() + b"\n"
-        return
     if say.broken == "stall":
         yield say.stall_s
     if say.broken == "reset":
         yield 0.05
         yield RESET
-    if say.broken == "end":
-        return
-    yield line(
-        {},
-        done=True,
-        done_reason=say.finish_reason,
-        total_duration=1_000_000_000,
-        load_duration=250_000_000,
-        prompt_eval_count=say.prompt_tokens,
-        prompt_eval_duration=100_000_000,
-        eval_count=say.completion_tokens,
-        eval_duration=500_000_000,
-    )
+
+
+def _end(say: Say) -> dict[str, Any]:
+    """api/types.go, Metrics."""
+    return {
+        "done": True,
+        "done_reason": say.finish_reason,
+        "total_duration": 1_000_000_000,
+        "load_duration": 250_000_000,
+        "prompt_eval_count": say.prompt_tokens,
+        "prompt_eval_duration": 100_000_000,
+        "eval_count": say.completion_tokens,
+        "eval_duration": 500_000_000,
+    }
