@@ -60,8 +60,10 @@ def placed_among_twins(
         why += "it answered this conversation before"
     elif all(total_s[i] > soon_s for i in twins):
         why += "the others are slower now"
+    elif ahead[best] < (next_best := min(ahead[i] for i in twins)):
+        why += f"{ahead[best]} of our requests run there, {next_best} at the next"
     else:
-        why += f"{ahead[best]} requests run there, {min(ahead[i] for i in twins)} at the next"
+        why += "none is less busy"
     return np.concatenate(([best], order[order != best])), why, tuple(twins[:MAX_TWINS])
 
 
