@@ -1,8 +1,10 @@
 """Settings from the environment, read in this one place.
 
 QWEN_ROUTER_POLICY      policy used when none is named (balanced)
-QWEN_ROUTER_ENDPOINTS   OpenAI-compatible servers, comma-separated: http://127.0.0.1:8000/v1
-QWEN_ROUTER_API_KEY     key sent to those servers
+QWEN_ROUTER_ENDPOINTS   OpenAI-compatible servers, comma-separated: http://127.0.0.1:8000/v1. Behind a # may stand the
+                        variable that holds the server's own key, and models that it serves without listing them:
+                        https://me.openai.azure.com/openai/v1#key=AZURE_KEY&model=qwen3-32b
+QWEN_ROUTER_API_KEY     key sent to those servers that have none of their own
 QWEN_ROUTER_GGUF        GGUF files to run in process, separated like PATH
 QWEN_ROUTER_CHECKPOINTS checkpoint folders to run with transformers, separated like PATH
 QWEN_ROUTER_MODELS      folder that `pull` fills and both look into (models in the user's data folder)
@@ -29,18 +31,27 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from qwen_router.errors import InvalidRequest
 
 
 @dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An OpenAI-compatible server. `models` are served without being listed. The key is left out of every repr and log."""
+
+    url: str
+    api_key: str | None = field(default=None, repr=False)
+    models: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
-    """Where engines are and what applies when nothing else is said. `api_key` is left out of every repr and log."""
+    """Where engines are and what applies when nothing else is said. Keys are left out of every repr and log."""
 
     policy: str = "balanced"
     ollama_host: str = "http://127.0.0.1:11434"
-    endpoints: tuple[str, ...] = ()
+    endpoints: tuple[Endpoint, ...] = ()
     api_key: str | None = field(default=None, repr=False)
     gguf_files: tuple[Path, ...] = ()
     checkpoints: tuple[Path, ...] = ()
@@ -61,7 +72,7 @@ class Settings:
         return cls(
             policy=env.get("QWEN_ROUTER_POLICY") or "balanced",
             ollama_host=_ollama_host(env.get("OLLAMA_HOST") or ""),
-            endpoints=tuple(_endpoint(url) for url in env.get("QWEN_ROUTER_ENDPOINTS", "").split(",") if url.strip()),
+            endpoints=tuple(_endpoint(url, env) for url in env.get("QWEN_ROUTER_ENDPOINTS", "").split(",") if url.strip()),
             api_key=env.get("QWEN_ROUTER_API_KEY") or None,
             gguf_files=_paths(env.get("QWEN_ROUTER_GGUF", "")),
             checkpoints=_paths(env.get("QWEN_ROUTER_CHECKPOINTS", "")),
@@ -138,11 +149,23 @@ def _log(text: str) -> Path | None:
     return Path(text).expanduser() if text.strip() else user_cache_folder() / "decisions.jsonl"
 
 
-def _endpoint(text: str) -> str:
-    url = text.strip().rstrip("/")
+def _endpoint(text: str, env: Mapping[str, str]) -> Endpoint:
+    url, _, rest = text.strip().partition("#")
+    url = url.rstrip("/")
     if not url.startswith(("http://", "https://")) or not urlsplit(url).hostname:
         raise InvalidRequest(f"QWEN_ROUTER_ENDPOINTS holds {text.strip()!r}", fix="URLs such as http://127.0.0.1:8000/v1")
-    return url
+    named = parse_qs(rest, keep_blank_values=True)
+    if unknown := sorted(set(named) - {"key", "model"}) or (["nothing"] if rest and not named else []):
+        fix = f"write {url}#key=VARIABLE&model=NAME"
+        raise InvalidRequest(f"QWEN_ROUTER_ENDPOINTS names {', '.join(unknown)} behind the # of {url}", fix=fix)
+    key = env.get("QWEN_ROUTER_API_KEY") or None
+    if "key" in named:
+        variable = named["key"][-1]
+        key = env.get(variable) or None
+        if key is None:
+            fix = f"set {variable}, or correct the name behind #key="
+            raise InvalidRequest(f"{url} is to get the key in {variable or 'no variable'}, which is not set", fix=fix)
+    return Endpoint(url, key, tuple(name for name in named.get("model", ()) if name))
 
 
 def _paths(text: str) -> tuple[Path, ...]:

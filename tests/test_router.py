@@ -20,7 +20,7 @@ from qwen_router.hardware.machine import ServedBuild
 from qwen_router.policy import Policy
 from qwen_router.request import Request, Wishes
 from qwen_router.router import FRESH_S, Router
-from qwen_router.settings import Settings
+from qwen_router.settings import Endpoint, Settings
 from tests.worlds import machine
 
 BEST = Policy.from_yaml("name: best\nobjective: {quality_slack: 0}")
@@ -266,7 +266,7 @@ def test_settings_read_lists_and_refuse_a_bad_timeout(tmp_path: Path) -> None:
     settings = Settings.from_environment(
         {"QWEN_ROUTER_ENDPOINTS": "http://a/v1/, http://b/v1", "QWEN_ROUTER_API_KEY": "secret"}
     )
-    assert settings.endpoints == ("http://a/v1", "http://b/v1")
+    assert settings.endpoints == (Endpoint("http://a/v1", "secret"), Endpoint("http://b/v1", "secret"))
     assert "secret" not in repr(settings)
     with pytest.raises(InvalidRequest, match="'notaurl'"):
         Settings.from_environment({"QWEN_ROUTER_ENDPOINTS": "notaurl"})

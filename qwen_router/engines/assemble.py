@@ -24,6 +24,7 @@ from qwen_router.engines.base import (
     Usage,
     Violation,
 )
+from qwen_router.engines.structured import begins_json, json_in
 from qwen_router.engines.thinking import (
     CLOSE,
     STOP_SENTENCE,
@@ -56,6 +57,9 @@ class ReplyAssembler:
     `starts_inside` says that the prompt opened `<think>` (engines that render the prompt themselves know). Where nobody
     knows and thinking is on, it is found out: an always-thinking model's text without an opening tag is reasoning; a
     toggling one's is kept back until `</think>` or the end.
+
+    Under a response format, an answer that does not begin as JSON is kept back; at the end the JSON within it is given, or,
+    where there is none, all of it.
 
     With `stops_before_answer` no answer is given out: `answer_began` says that one came, and the engine asks again.
 
@@ -92,6 +96,7 @@ class ReplyAssembler:
         self._stripper = TagStripper()
         self._reasoning: list[str] = []
         self._answer: list[str] = []
+        self._unformatted: list[str] = []  # an answer that began as something else than the JSON that was asked for
         self._tail = ""
         self._cut = False  # something was taken out right behind the tail
         self._calls = 0
@@ -152,7 +157,7 @@ class ReplyAssembler:
             content = self._early = self._early + content
             if not content.strip():
                 return
-        if content.strip():
+        if self._in_field and content.strip():
             yield from self._close_field()
         yield from self._split(self._parser_for_content().feed(content))
 
@@ -183,6 +188,7 @@ class ReplyAssembler:
         for call in self._native.finish():
             yield from self._calling(call)
         yield from self._call_from_reasoning()
+        yield from self._json_of_unformatted()
         reason = self._reason_of(finish_reason)
         promoted = self._is_misplaced_answer(reason)
         if promoted:
@@ -263,6 +269,17 @@ class ReplyAssembler:
                 yield from self._calling(call)
         self._checker.invalid.extend(region.why for region in regions if region.why)
 
+    def _json_of_unformatted(self) -> Iterator[Event]:
+        text = "".join(self._unformatted)
+        if text:
+            self._unformatted = []
+            found = json_in(text) or text
+            self._answer.append(found)
+            if self._first_answer_s is None:
+                self._first_answer_s = self.elapsed_s
+            yield from self._unpend()
+            yield Text(found)
+
     def _reason(self, text: str) -> Reasoning:
         if self._first_reasoning_s is None:
             self._first_reasoning_s = self.elapsed_s
@@ -279,6 +296,9 @@ class ReplyAssembler:
             return
         if not self._answer:
             text = without_blank_lines(text)
+        if self._call.response_format is not None and (self._unformatted or (not self._answer and not begins_json(text))):
+            self._unformatted.append(text)
+            return
         yield from self._unpend()
         if self._cut and ends_in_partial_tag(self._tail):
             text = " " + text  # taking something out must not join the halves of a tag

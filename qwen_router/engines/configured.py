@@ -12,19 +12,23 @@ from qwen_router.settings import Settings
 
 
 def configured_engines(settings: Settings | None = None) -> tuple[Engine, ...]:
-    """Ollama, every OpenAI-compatible endpoint of the settings, and the in-process engines that are installed, with the
-    files that the settings name and those that `pull` has put into the models folder.
+    """Ollama, every OpenAI-compatible endpoint of the settings, a running Foundry Local, and the in-process engines that are
+    installed, with the files that the settings name and those that `pull` has put into the models folder.
 
     The order is the order of preference between equals: servers that keep models resident come before in-process engines.
     """
     settings = settings or Settings.from_environment()
     engines: list[Engine] = []
+    from qwen_router.engines.foundry import service_address
     from qwen_router.engines.models_folder import pulled_checkpoints, pulled_ggufs
     from qwen_router.engines.ollama import OllamaEngine
     from qwen_router.engines.openai import OpenAIEngine
 
     engines.append(OllamaEngine(settings.ollama_host))
-    engines += [OpenAIEngine(url, api_key=settings.api_key) for url in settings.endpoints]
+    engines += [OpenAIEngine(at.url, api_key=at.api_key, models=at.models) for at in settings.endpoints]
+    foundry = service_address()
+    if foundry is not None and all(at.url.removesuffix("/v1") != foundry for at in settings.endpoints):
+        engines.append(OpenAIEngine(foundry))
     if find_spec("xllamacpp") is not None:
         from qwen_router.engines.llamacpp import LlamaCppEngine
 

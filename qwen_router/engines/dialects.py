@@ -75,6 +75,10 @@ _ROWS = (
         formats="not while thinking", keeps_loaded=True, since="2025-05", source="help.aliyun.com, deep thinking",
     ),
     Dialect(
+        "ollama", "unknown", None, _NONE, False,
+        formats="never", keeps_loaded=False, since="", source="refused: its own protocol is spoken to it, not /v1",
+    ),
+    Dialect(
         "generic", "unknown", None, _NONE, False,
         formats="not while thinking", keeps_loaded=False, since="", source="OpenAI's own fields only",
     ),
@@ -95,13 +99,28 @@ def recognised(endpoint: str, models: Iterable[Mapping[str, Any]], get: Get) -> 
         if name in owners:
             return DIALECTS[name]
     parts = urlsplit(endpoint)
-    if (parts.hostname or "").endswith("aliyuncs.com"):
+    host = parts.hostname or ""
+    if host.startswith("dashscope") and host.endswith(".aliyuncs.com"):
         return DIALECTS["dashscope"]
     if parts.scheme == "http":
         for path, name, knows in _QUESTIONS:
             if knows(*get(path)):
                 return DIALECTS[name]
     return GENERIC
+
+
+def key_header(endpoint: str, api_key: str | None) -> Mapping[str, str]:
+    """How the host wants its key: Azure in a header of its own, PAI-EAS without `Bearer`, all others (DashScope, Vertex,
+    SageMaker, servers of one's own) with it.
+    """
+    if not api_key:
+        return {}
+    host = urlsplit(endpoint).hostname or ""
+    if host.endswith((".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com")):
+        return {"api-key": api_key}
+    if ".pai-eas.aliyuncs.com" in host:
+        return {"Authorization": api_key}
+    return {"Authorization": f"Bearer {api_key}"}
 
 
 def _lists_lmstudio(status: int, text: str) -> bool:
@@ -117,10 +136,15 @@ def _loads_models(status: int, _text: str) -> bool:
     return status == 405  # `transformers serve` has a POST route there, others nothing
 
 
+def _is_ollama(status: int, text: str) -> bool:
+    return status == 200 and text.strip() == "Ollama is running"
+
+
 _QUESTIONS: tuple[tuple[str, str, Callable[[int, str], bool]], ...] = (
     ("/load_model", "transformers", _loads_models),
     ("/api/v0/models", "lmstudio", _lists_lmstudio),
     ("/openai/status", "foundry", _is_foundry),
+    ("/", "ollama", _is_ollama),
 )
 
 

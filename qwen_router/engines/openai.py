@@ -11,14 +11,16 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
 
 from qwen_router.engines.base import Call, Event
 from qwen_router.engines.chatml import END, thought_prompt
 from qwen_router.engines.clients import PerLoop, Shared
-from qwen_router.engines.dialects import GENERIC, Dialect, recognised
+from qwen_router.engines.dialects import GENERIC, Dialect, key_header, recognised
 from qwen_router.engines.exchange import Bodies, Exchange, Post, answering
 from qwen_router.engines.local_prompt import effective_sampling, neutralised, tool_specs
 from qwen_router.engines.openai_exchange import OpenAIExchange, holds_format_back
@@ -58,17 +60,28 @@ _log = logging.getLogger(__name__)
 
 
 class OpenAIEngine:
-    """One server. `endpoint` is its base address, with or without `/v1`; `api_key` goes into the Authorization header.
+    """One server. `endpoint` is its base address, with or without `/v1`; a query in it (Azure's api-version) goes with every
+    request. `api_key` is sent the way that the host wants it. `models` are served without being listed.
 
-    `timeout_s` bounds the questions about models; a call brings its own.
+    `timeout_s` bounds the questions about models; a call brings its own. Raises `InvalidRequest` for Ollama's `/v1`.
     """
 
     name: EngineName = "openai"
 
-    def __init__(self, endpoint: str, *, api_key: str | None = None, timeout_s: float = PROBE_TIMEOUT_S) -> None:
-        self.endpoint = endpoint.rstrip("/")
+    def __init__(
+        self,
+        endpoint: str,
+        *,
+        api_key: str | None = None,
+        models: Sequence[str] = (),
+        timeout_s: float = PROBE_TIMEOUT_S,
+    ) -> None:
+        address, _, query = endpoint.partition("?")
+        self.endpoint = address.rstrip("/")
         self._base = self.endpoint if _has_version(self.endpoint) else self.endpoint + "/v1"
-        self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._query = dict(parse_qsl(query))
+        self._headers = key_header(self.endpoint, api_key)
+        self._unlisted = [{"id": name} for name in models]
         self._timeout_s = timeout_s
         self._peer = Peer("openai", self.endpoint, f"start the server, or correct the address {self.endpoint}")
         self._dialect: Dialect | None = None
@@ -145,14 +158,20 @@ class OpenAIEngine:
     def _client(self) -> httpx.Client:
         import httpx
 
-        return httpx.Client(headers=self._headers, **client_options(self.endpoint, timeout_s=self._timeout_s))
+        return httpx.Client(
+            headers=self._headers, params=self._query, **client_options(self.endpoint, timeout_s=self._timeout_s)
+        )
 
     def _aclient(self) -> httpx.AsyncClient:
         import httpx
 
-        return httpx.AsyncClient(headers=self._headers, **async_client_options(self.endpoint, timeout_s=self._timeout_s))
+        options = async_client_options(self.endpoint, timeout_s=self._timeout_s)
+        return httpx.AsyncClient(headers=self._headers, params=self._query, **options)
 
-    def _models(self) -> list[Mapping[str, Any]]:
+    def _models(self) -> Sequence[Mapping[str, Any]]:
+        if self._unlisted:
+            self._dialect = self._dialect or recognised(self._base, (), self._get)
+            return self._unlisted
         if why := refused_at_once(self._base):
             raise self._peer.unreachable(why)
         import httpx
@@ -170,7 +189,15 @@ class OpenAIEngine:
             raise self._peer.nonsense("/v1/models lists no models")
         if self._dialect is None:
             self._dialect = recognised(self._base, data, self._get)
+        self._spoken_to(self._dialect)
         return data
+
+    def _spoken_to(self, dialect: Dialect) -> Dialect:
+        if dialect.name == "ollama":
+            root = self._base.removesuffix("/v1")
+            fix = f"set OLLAMA_HOST={root} and take {root} out of QWEN_ROUTER_ENDPOINTS"
+            raise self._peer.refused("it is Ollama, whose /v1 cannot set the context nor switch thinking off", fix=fix)
+        return dialect
 
     def _get(self, path: str) -> tuple[int, str]:
         """What a path below the server's root answers; nothing is (0, "")."""
@@ -207,8 +234,8 @@ class OpenAIEngine:
             except EngineUnreachable:
                 raise
             except EngineError:
-                self._dialect = recognised(self._base, (), self._get)
-        return self._dialect or GENERIC
+                self._dialect = self._dialect or recognised(self._base, (), self._get)
+        return self._spoken_to(self._dialect or GENERIC)
 
     def _build(self, model: Mapping[str, Any], dialect: Dialect) -> ServedBuild:
         from qwen_router.catalog import Catalog
@@ -340,8 +367,8 @@ class OpenAIEngine:
 
 
 def _has_version(endpoint: str) -> bool:
-    last = endpoint.rpartition("/")[2]
-    return len(last) >= 2 and last[0] == "v" and last[1].isdigit()
+    """Whether a part of the path is a version: `/v1`, or `/v1/projects/...` of Vertex."""
+    return any(re.fullmatch(r"v\d+\w*", part) for part in urlsplit(endpoint).path.split("/"))
 
 
 def _tool_choice(choice: str | None) -> Any:

@@ -52,8 +52,15 @@ def _first_fault(value: Any, asked: Mapping[str, Any]) -> str:
     return f"{f'{where}: ' if where else ''}{said if len(said) <= _SHOWN_CHARS else said[: _SHOWN_CHARS - 3] + '...'}"
 
 
+def begins_json(text: str) -> bool:
+    """Whether an answer's first piece may be JSON: an object or a list; other values count as prose."""
+    return text.lstrip()[:1] in ("{", "[")
+
+
 def json_in(text: str) -> str | None:
     """The one JSON value in a text that holds other words too: fenced, or from the first brace that starts one."""
+    if _parses(text):
+        return text
     for fenced in _FENCE.findall(text):
         if _parses(fenced):
             return str(fenced).strip()

@@ -233,7 +233,8 @@ class ThinkingParser:
         elif tag in self._opaque:
             length = len(tag)
             self._state, self._closes = "call", self._opaque[tag]
-            self._say(out, tag)
+            self._code.advance("x")  # it may come to be seen: what follows does not begin a line
+            self._pass(out, tag)
         else:
             length = len(tag)
             if tag == OPEN and self._code.at_line_start:
@@ -246,20 +247,23 @@ class ThinkingParser:
         return True
 
     def _call(self, out: list[Reasoning | Text], last: bool) -> bool:
-        """Within a tool call nothing is touched."""
+        """Within a tool call nothing is touched, and no code begins: what is a call is not seen."""
         body, tag, rest = self._buffer.partition(self._closes)
         if tag:
-            self._say(out, body + tag)
+            self._pass(out, body + tag)
             self._buffer, self._state = rest, "answer"
             return True
         keep = 0 if last else partial_tag_length(body, (self._closes,))
-        self._say(out, body[: len(body) - keep])
+        self._pass(out, body[: len(body) - keep])
         self._buffer = body[len(body) - keep :]
         return False
 
     def _say(self, out: list[Reasoning | Text], text: str) -> None:
+        self._code.advance(text)
+        self._pass(out, text)
+
+    def _pass(self, out: list[Reasoning | Text], text: str) -> None:
         if text:
-            self._code.advance(text)
             self._tail = (self._tail + text)[-16:]
             out.append(Text(text))
 

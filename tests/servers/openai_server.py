@@ -30,12 +30,12 @@ def openai_server(
     def answer(asked: Asked) -> Answer:
         if api_key is not None and asked.headers.get("authorization") != f"Bearer {api_key}":
             return Answer.of_json({"error": {"message": "Invalid API Key", "type": "authentication_error"}}, status=401)
-        if asked.path == "/v1/models":
+        if asked.path.partition("?")[0] == "/v1/models":
             if models_status != 200:
                 return Answer(status=models_status, body=(b"Internal Server Error",), content_type="text/plain")
             fields = {"object": "model", "owned_by": owned_by, **(extra_model_fields or {})}
             return Answer.of_json({"object": "list", "data": [{"id": name, **fields} for name in models]})
-        if asked.path != "/v1/chat/completions":
+        if asked.path.partition("?")[0] != "/v1/chat/completions":
             return Answer.of_json({"error": {"message": "File Not Found", "type": "not_found_error"}}, status=404)
         return chat(asked.body)
 
