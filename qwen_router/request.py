@@ -71,13 +71,19 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What the caller asked for beyond the messages; None leaves the choice to the policy."""
+    """What the caller asked for beyond the messages; None leaves the choice to the policy.
+
+    `max_latency_s` refuses candidates that are predicted to be slower; `deadline_s` ends a reply that is not there by then,
+    `retries` is how often an endpoint that could not take it is asked again.
+    """
 
     model: str | None = None
     thinking: bool | None = None
     thinking_budget_tokens: int | None = None
     max_output_tokens: int | None = None
     max_latency_s: float | None = None
+    deadline_s: float | None = None
+    retries: int | None = None
     temperature: float | None = None
     top_p: float | None = None
     seed: int | None = None
@@ -397,11 +403,19 @@ def _wishes(body: Mapping[str, Any]) -> Wishes:
         thinking_budget_tokens=budget,
         max_output_tokens=_count(merged, "max_tokens", "max_completion_tokens", "max_output_tokens", "num_predict"),
         max_latency_s=_number(merged, "max_latency_s"),
+        deadline_s=_deadline(merged),
         temperature=_within(_number(merged, "temperature"), 0, 2, key="temperature"),
         top_p=_within(_number(merged, "top_p"), 0, 1, key="top_p"),
         seed=None if seed is None else int(seed),
         stop=(stop,) if isinstance(stop, str) else tuple(str(s) for s in _list(stop, where="stop")),
     )
+
+
+def _deadline(body: Mapping[str, Any]) -> float | None:
+    seconds = _number(body, "deadline_s")
+    if seconds is not None and seconds <= 0:
+        raise InvalidRequest(f"deadline_s is {_shown(seconds)}", fix="a number of seconds above 0")
+    return seconds
 
 
 def _thinking_wish(body: Mapping[str, Any]) -> tuple[bool | None, int | None]:

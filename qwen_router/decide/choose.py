@@ -18,6 +18,7 @@ from qwen_router.decide.candidates import Bools, CandidateTable, Floats, Ints
 from qwen_router.decide.decision import CAUSES, Candidate, Cause, Decision, Scope, candidate_at
 from qwen_router.decide.explain import reason_of
 from qwen_router.decide.predict import Prediction, predict
+from qwen_router.decide.twins import placed_among_twins
 from qwen_router.policy import Circumstances, Effect, Previous, effect_of
 from qwen_router.policy.schema import Objective
 from qwen_router.profile.types import Profile
@@ -45,6 +46,8 @@ def decide(
     if before is not None and circumstances.previous is not None:
         prediction = _credited(prediction, table, before, circumstances.previous.cached_tokens)
     causes = _causes(table, request, profile, prediction, budgets, effect)
+    if circumstances.resting:
+        _leave_alone(causes, table, circumstances.resting)
     possible = causes == 0
     judged = _judged(table, prediction, effect)
     patience_s = _patience(effect.objective, prediction, possible)
@@ -56,6 +59,7 @@ def decide(
     kept = None
     if before is not None:
         order, kept = _session(order, before, request, decision_of=lambda index: _label(table, budgets, index))
+    order, placed, twins = placed_among_twins(order, table, prediction, budgets, circumstances)
     candidates = _distinct(table, prediction, budgets, order, 1 + effect.fallback_attempts, effect)
     overrides = _overrides(request.wishes, candidates[0] if candidates else None)
     decision = Decision(
@@ -76,9 +80,19 @@ def decide(
         effect=effect,
         overrides=overrides,
         kept=kept,
+        placed=placed,
+        twins=tuple(candidate_at(table, prediction, budgets, index, sampling=effect.sampling) for index in twins),
+        resting=circumstances.resting,
     )
     object.__setattr__(decision, "reason", reason_of(decision))
     return decision
+
+
+def _leave_alone(causes: Ints, table: CandidateTable, resting: Sequence[tuple[str, str, str]]) -> None:
+    """Refuse what is behind an endpoint that must not be asked now, unless it is refused already."""
+    places = {(engine, endpoint) for engine, endpoint, _ in resting}
+    rests = np.array([(build.engine, build.endpoint) in places for build in table.builds], dtype=np.bool_)[table.build_of]
+    causes[(causes == 0) & rests] = CAUSES.index("endpoint")
 
 
 def _place_of(previous: Previous | None, table: CandidateTable, budgets: Ints) -> int | None:

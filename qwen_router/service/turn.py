@@ -106,7 +106,9 @@ class Turn:
         """The headers of every routed reply. The overhead is all time so far but the wait for the engine."""
         served = self.stream.served_by
         overhead_ms = (time.perf_counter() - self.started - self.waited_s) * 1000
+        failed = len(self.stream.failed)
         return {
+            **({"x-qwen-router-failed-attempts": str(failed)} if failed else {}),
             "x-qwen-router-model": served.build.model.id,
             "x-qwen-router-policy": self.stream.decision.table.policy.name,
             "x-qwen-router-thinking": thinking_header(served.thinking, served.budget_tokens),
