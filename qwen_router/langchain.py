@@ -398,6 +398,7 @@ def _about(reply: Reply) -> dict[str, Any]:
         "failed_attempts": list(reply.failed_attempts),
         "timings": asdict(reply.timings),
         "notice": reply.notice,
+        "changes": list(reply.changes),
     }
 
 

@@ -20,6 +20,7 @@ from qwen_router.demo import DEMO_NOTICE
 from qwen_router.engines.base import Call, Done, Engine, Event, ThinkingPlan
 from qwen_router.engines.breaker import Place
 from qwen_router.engines.fallback import Walk, place_of
+from qwen_router.engines.handing_over import handed_over
 from qwen_router.errors import EngineError, EngineTimeout, EngineUnreachable, NoModelFits, Partial
 from qwen_router.reply import Reply, ReplyBuilder
 from qwen_router.request import Request
@@ -166,6 +167,7 @@ class ReplyStream:
             served_by=self.served_by,
             failed_attempts=tuple(self.failed),
             notice=DEMO_NOTICE if self.served_by.build.model.demo else None,
+            changes=self._changes,
         )
 
     def escalated(self, fault: str) -> ReplyStream | None:
@@ -207,9 +209,14 @@ class ReplyStream:
         breakers.succeeded(place)
 
     def _call(self) -> Call:
-        settings = self._router.settings
+        settings, build = self._router.settings, self.served_by.build
         bounded = replace(settings, timeout_s=max(0.001, min(settings.timeout_s, self._left_s)))
-        return call_for(self.request, self.decision, self.served_by, settings=bounded, deadline_at=self._deadline_at)
+        call = call_for(self.request, self.decision, self.served_by, settings=bounded, deadline_at=self._deadline_at)
+        all_tools = self.decision.table.policy.context.tools == "all"
+        call, self._changes = handed_over(
+            call, engine=build.engine, total_params=build.model.total_params, all_tools=all_tools
+        )
+        return call
 
     @property
     def _place(self) -> Place:
@@ -249,6 +256,7 @@ class ReplyStream:
                 self._router.remember(self.request.session, self.served_by, event)
 
     _started = False
+    _changes: tuple[str, ...] = ()
 
     def _go_on(self, error: EngineError) -> float:
         """Seconds to wait before the next attempt. Raises when there is none: because nobody is left, because time is up, or

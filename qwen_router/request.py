@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
+from qwen_router.control_tokens import control_tokens_in
 from qwen_router.errors import InvalidRequest
 from qwen_router.media import Attachment, attachment_of
 
@@ -177,6 +178,21 @@ class Request:
     def in_tool_loop(self) -> bool:
         """True while the last message is a tool's answer: the model and its mode should not change now."""
         return bool(self.messages) and self.messages[-1].role == "tool"
+
+    @property
+    def holds_control_tokens(self) -> bool:
+        """Whether any message holds a token that would steer a model, were it parsed."""
+        return any(
+            control_tokens_in(message.text) or control_tokens_in(message.reasoning or "") for message in self.messages
+        )
+
+    @property
+    def repeats_a_call(self) -> bool:
+        """True when, in a tool loop, three of the last six calls are the same: whoever makes them is stuck."""
+        if not self.in_tool_loop:
+            return False
+        calls = [(c.name, repr(sorted(c.arguments.items()))) for message in self.messages for c in message.tool_calls][-6:]
+        return any(calls.count(call) >= 3 for call in calls)
 
     def with_wishes(self, wishes: Wishes) -> Request:
         return replace(self, wishes=wishes)

@@ -158,4 +158,5 @@ def reply_line(reply: Reply) -> dict[str, object]:
         "failed_attempts": list(reply.failed_attempts),
         "decision_id": reply.decision.id,
         "notice": reply.notice,
+        "changes": list(reply.changes),
     }

@@ -28,6 +28,7 @@ Cause = Literal[
     "pin",
     "modality",
     "tools",
+    "control_tokens",
     "rule",
     "licence",
     "thinking",

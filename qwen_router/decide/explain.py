@@ -22,6 +22,7 @@ IN_WORDS: dict[Cause, str] = {
     "pin": "not asked for",
     "modality": "cannot take the attachment",
     "tools": "without tools",
+    "control_tokens": "that would parse control tokens",
     "rule": "by a rule",
     "licence": "by licence",
     "thinking": "in another thinking mode",
@@ -158,6 +159,8 @@ def _refusal(decision: Decision, index: int, cause: Cause) -> str:
             return f"takes {'+'.join(model.modalities)}, not {missing}"
         case "tools":
             return "has no tool template"
+        case "control_tokens":
+            return f"{build.engine} parses control tokens in messages, and the policy refuses to rewrite them"
         case "rule":
             refusing = decision.table.rule_refuses[:, decision.table.build_of[index]]
             rules = decision.table.policy.rules

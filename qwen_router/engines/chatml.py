@@ -16,9 +16,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from qwen_router.control_tokens import neutralise
 from qwen_router.engines.base import Call
 from qwen_router.engines.local_prompt import neutralised, tool_specs
-from qwen_router.engines.thinking import CALL_CLOSE, CALL_OPEN, CLOSE, OPEN, neutralise
+from qwen_router.engines.thinking import CALL_CLOSE, CALL_OPEN, CLOSE, OPEN
 from qwen_router.request import Message, ToolCall
 
 START, END = "<|im_start|>", "<|im_end|>"

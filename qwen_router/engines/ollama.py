@@ -15,13 +15,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, 
 from contextlib import aclosing, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
+from qwen_router.control_tokens import neutralise
 from qwen_router.engines.base import Call, Event
 from qwen_router.engines.chatml import END, thought_prompt
 from qwen_router.engines.clients import PerLoop, Shared
 from qwen_router.engines.exchange import Bodies, Post, answering
 from qwen_router.engines.local_prompt import effective_sampling, neutralised, tool_specs
 from qwen_router.engines.ollama_exchange import OllamaExchange, holds_format_back
-from qwen_router.engines.thinking import neutralise
 from qwen_router.engines.wire import (
     PROBE_TIMEOUT_S,
     ClosedUnheard,

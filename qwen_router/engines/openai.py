@@ -17,6 +17,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
+from qwen_router.control_tokens import neutralise
 from qwen_router.engines.base import Call, Event
 from qwen_router.engines.chatml import END, PRESERVING_FAMILIES, thought_prompt
 from qwen_router.engines.clients import PerLoop, Shared
@@ -25,7 +26,7 @@ from qwen_router.engines.exchange import Bodies, Exchange, Post, answering
 from qwen_router.engines.local_prompt import effective_sampling, neutralised, tool_specs
 from qwen_router.engines.openai_exchange import OpenAIExchange, holds_format_back
 from qwen_router.engines.structured import asking_for_format
-from qwen_router.engines.thinking import STOP_SENTENCE, neutralise
+from qwen_router.engines.thinking import STOP_SENTENCE
 from qwen_router.engines.wire import (
     PROBE_TIMEOUT_S,
     ClosedUnheard,

@@ -65,6 +65,7 @@ class OpenAIExchange(Exchange):
             if not self._spoken:
                 raise self._peer.nonsense("a stream without a single event")
             raise self._peer.failed("the stream ended before the answer did")
+        yield from self._after_thought()
         if not self._goes_on():
             yield from self._last()
 

@@ -18,8 +18,8 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from qwen_router.control_tokens import neutralise
 from qwen_router.engines.base import Call, Violation
-from qwen_router.engines.thinking import neutralise
 from qwen_router.errors import (
     ContextTruncated,
     EngineBusy,

@@ -146,6 +146,8 @@ def router_block(reply: Reply) -> dict[str, Any]:
         "overrides": decision.overrides,
         "usage_estimated": reply.usage.prompt_tokens is None or reply.usage.split_estimated,
     }
+    if reply.changes:
+        block["changes"] = reply.changes
     if reply.notice is not None:
         block["notice"] = reply.notice
     return block
