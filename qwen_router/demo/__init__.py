@@ -13,7 +13,7 @@ from pathlib import Path
 DEMO_MODEL_ID = "qwen-router/qwen3-nano"
 DEMO_NOTICE = (
     "qwen3-nano is a demonstration model of a few million parameters, not an assistant. "
-    "For a real one: `qwen-router fit` shows what fits here, then `ollama pull` it."
+    "For a real one: `qwen-router fit` shows what fits here, `qwen-router pull MODEL` gets it."
 )
 
 
