@@ -13,7 +13,7 @@ import os
 import threading
 import time
 import uuid
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from dataclasses import replace
 
@@ -95,6 +95,7 @@ class Router:
         self.breakers = Breakers()
         self.holders = Holders()
         self.retry = Retry(self.settings.retries)
+        self.violations: Counter[tuple[str, str, str]] = Counter()
         self._sessions: OrderedDict[str, Previous] = OrderedDict()
         self._calibration: Calibration | None = None
         self._calibrated = 0
@@ -381,11 +382,16 @@ class Router:
         self.ledger.add(user, cost_usd=float(cost) if cost == cost else 0.0, energy_wh=energy, tokens=written)
 
     def learn(self, candidate: Candidate, done: Done) -> None:
-        """Hold one reply's timings against what was predicted for it without calibration.
+        """Count what a reply did against its decision, and hold its timings against what was predicted for it.
+
+        `violations` has the counts, by kind, engine and model.
 
         The demonstration model is left out: it is so small that waiting, not reading, makes its speed.
         """
         build = candidate.build
+        if done.violations:
+            with self._lock:
+                self.violations.update((v.kind, build.engine, build.model.id) for v in done.violations)
         if build.engine not in LOCAL_ENGINES or build.model.demo:
             return
         speed = predicted_of(build, self.machine, done.usage)

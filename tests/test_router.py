@@ -274,6 +274,14 @@ def test_settings_read_lists_and_refuse_a_bad_timeout(tmp_path: Path) -> None:
         Settings.from_environment({"QWEN_ROUTER_TIMEOUT_S": "soon"})
 
 
+def test_violations_are_counted_by_kind_engine_and_model() -> None:
+    route = router(FakeEngine(["4"], models=[served("Qwen/Qwen3-8B")]))
+    for _ in range(2):
+        reply = route.ask({"messages": ["2 + 2?"], "think": True})
+        assert [v.kind for v in reply.violations] == ["silent_though_on"]
+    assert route.violations == {("silent_though_on", "fake", "Qwen/Qwen3-8B"): 2}
+
+
 def test_wishes_are_kept_when_a_request_is_passed_on() -> None:
     request = Request.of("hi").with_wishes(Wishes(thinking=False))
     assert Request.of(request) is request
