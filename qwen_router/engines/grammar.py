@@ -1,8 +1,8 @@
 """Holds an answer to a JSON schema while it is generated: which tokens may come next. With llguidance.
 
-For the engines that draw tokens themselves (`token_loop.py` asks, `sampler.py` draws). Everything that the schema allows
-stays possible, on one line or indented; what llguidance cannot say of a schema is logged and left to the check of the finished answer
-(`structured.py`), and so is everything where the library is missing. Raises nothing for a schema, whatever it holds.
+For the engines that draw tokens themselves (`token_loop.py` asks, `sampler.py` draws). What llguidance cannot say of a schema
+is logged and left to the check of the finished answer (`structured.py`), and so is everything where the library is missing:
+no schema raises an error here.
 
     python -c "from qwen_router.engines.grammar import Grammars; print(Grammars.of.__doc__)"
 """
@@ -116,6 +116,6 @@ def _grammar(tokenizer: Any, schema: Mapping[str, Any]) -> Grammar | None:
 
 
 def _not_enforced(why: str) -> None:
-    """In one line: what follows in the library's messages are the schema and the answer."""
-    said = next(iter(why.splitlines()), "").rpartition("compile JSON schema: ")[2]
+    """In one line, without the schema that the library puts behind its messages."""
+    said = " ".join(why.partition("\n   1 |")[0].rpartition("compile JSON schema: ")[2].split())
     _log.warning("a JSON schema, or part of it, is checked but not enforced: %s", said[:_SHOWN_CHARS])

@@ -1,6 +1,6 @@
 """Answers as JSON: checked against the whole schema, dug out of the prose around it, asked for in words as a last resort.
 
-The grammar is the engine's (`response_format`, `format`, guided decoding, `grammar.py`); this is what is left to do on our side.
+The grammar is the engine's (`response_format`, `format`, guided decoding), or `grammar.py`; this is what is left to do.
 
     python -c "from qwen_router.engines.structured import json_problem; print(json_problem('{}', {'required': ['a']}))"
 """

@@ -2,9 +2,9 @@
 
 A loop of our own instead of an engine's `generate()`: the budget is held to the token (at the limit the stop sentence and
 `</think>` are put into the same cache and the answer goes on), `<think>` cannot be opened when thinking is off, a grammar
-holds the answer and leaves the thought free, and leaving the iterator stops the work at the next token. `Generation` decides, and may be a row of a batch (`batch_loop.py`);
-`TokenLoop` runs one alone. What computes the scores is the engine's, what is drawn from them `sampler.py`'s, the plan
-`token_plan.py`'s.
+holds the answer and leaves the thought free (`grammar.py`), and leaving the iterator stops the work at the next token.
+`Generation` decides, and may be a row of a batch (`batch_loop.py`); `TokenLoop` runs one alone. What computes the scores is
+the engine's, what is drawn from them `sampler.py`'s, the plan `token_plan.py`'s.
 
     python -c "from qwen_router.engines.token_loop import StopStrings; print(StopStrings(('END',)).feed('a E'))"
 """
