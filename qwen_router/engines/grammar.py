@@ -1,8 +1,8 @@
 """Holds an answer to a JSON schema while it is generated: which tokens may come next. With llguidance.
 
-For the engines that draw tokens themselves (`token_loop.py` asks, `sampler.py` draws). What llguidance cannot say of a schema
-is logged and left to the check of the finished answer (`structured.py`), and so is everything where the library is missing:
-no schema raises an error here.
+For the engines that draw tokens themselves (`token_loop.py` asks, `sampler.py` draws). What llguidance cannot enforce is
+logged and left to the check of the finished answer (`structured.py`), and so is everything where the library is missing: no
+schema raises an error here.
 
     python -c "from qwen_router.engines.grammar import Grammars; print(Grammars.of.__doc__)"
 """
