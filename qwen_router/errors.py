@@ -16,6 +16,7 @@ The command line turns them into one line on stderr and an exit code, the servic
       NotEnoughDisk                3   507  what is to be downloaded has no room
       EngineError                  1   502  the engine failed after a sound decision
         EngineUnreachable          4   503  nobody answers there; worth a retry
+          EngineBusy               4   503  it takes no more now; `retry_after_s` says when to come again, where it is known
         EngineTimeout              4   504  it answers, but not in time; worth a retry
         EngineRefused              1   502  it understood and said no (unknown model, bad parameter)
         EngineNonsense             1   502  it answered what its protocol does not allow
@@ -27,6 +28,7 @@ The command line turns them into one line on stderr and an exit code, the servic
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import ClassVar, Self
 
@@ -115,20 +117,51 @@ class NotEnoughDisk(RouterError):
     http_status = 507
 
 
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """What a reply had given before it broke."""
+
+    answer: str = ""
+    reasoning: str = ""
+
+
 class EngineError(RouterError):
-    """`engine` and `endpoint` say which; the decision that led there stays valid."""
+    """`engine` and `endpoint` say which; the decision that led there stays valid.
+
+    `again` says that the same endpoint may be asked once more as long as it has answered nothing; `retry_after_s` is how
+    long the server wants to be left alone first. `partial` is what the caller had got already, None when it was nothing.
+    """
 
     http_status = 502
+    again: bool = False
 
-    def __init__(self, problem: str, *, fix: str, engine: str = "", endpoint: str = "") -> None:
+    def __init__(
+        self,
+        problem: str,
+        *,
+        fix: str,
+        engine: str = "",
+        endpoint: str = "",
+        again: bool | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
         super().__init__(problem, fix=fix)
         self.engine = engine
         self.endpoint = endpoint
+        self.retry_after_s = retry_after_s
+        self.partial: Partial | None = None
+        if again is not None:
+            self.again = again
 
 
 class EngineUnreachable(EngineError):
     exit_code = 4
     http_status = 503
+    again = True
+
+
+class EngineBusy(EngineUnreachable):
+    pass
 
 
 class EngineTimeout(EngineError):

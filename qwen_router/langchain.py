@@ -25,7 +25,7 @@ from qwen_router.decide.explain import decision_line
 from qwen_router.decide.summary import summary_data
 from qwen_router.engines.base import Done, Event, Reasoning, Text
 from qwen_router.engines.base import Usage as EngineUsage
-from qwen_router.errors import EngineTimeout, EngineUnreachable, InvalidRequest, MissingExtra, UnknownName
+from qwen_router.errors import InvalidRequest, MissingExtra, UnknownName
 from qwen_router.policy import Policy
 from qwen_router.profile.tokens import estimate_tokens
 from qwen_router.reply import Reply
@@ -76,7 +76,8 @@ class ChatQwenRouter(BaseChatModel):
 
     `model` pins a model by name ("auto" routes, "auto:fast" names a policy). `thinking` and `thinking_budget_tokens`
     say whether to think and for how long. `max_tokens` limits the answer, not the thinking. `max_retries` counts new
-    attempts after an engine was unreachable or silent; other models are tried by the policy's fallback in any case.
+    attempts at an engine that was unreachable or busy (None: as the router's settings say); other models are tried by the
+    policy's fallback in any case.
     `router` is the one to use; without it, all instances of a process share one per `timeout` and `api_key`.
     """
 
@@ -93,7 +94,7 @@ class ChatQwenRouter(BaseChatModel):
     stop: list[str] | None = None
     streaming: bool | None = None
     timeout: float | None = Field(default=None, gt=0)
-    max_retries: int = Field(default=0, ge=0)
+    max_retries: int | None = Field(default=None, ge=0)
     api_key: SecretStr | None = Field(default_factory=lambda: _secret(Settings.from_environment().api_key))
     router: Router | None = Field(default=None, exclude=True, repr=False)
 
@@ -135,21 +136,15 @@ class ChatQwenRouter(BaseChatModel):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         request, policy = self._request(messages, stop, kwargs), self._policy(kwargs)
-        for left in range(self.max_retries, -1, -1):
-            stream = self._router().stream(request, policy=policy)
-            pieces = _Pieces()
-            try:
-                with closing(iter(stream)) as events:  # type: ignore[type-var]  # a generator
-                    for event in events:
-                        for chunk in pieces.of(event):
-                            if run_manager:
-                                run_manager.on_llm_new_token(chunk.text, chunk=chunk)
-                            yield chunk
-                yield _last_chunk(stream.reply)
-                return
-            except (EngineUnreachable, EngineTimeout):
-                if pieces.started or not left:
-                    raise
+        stream = self._router().stream(request, policy=policy)
+        pieces = _Pieces()
+        with closing(iter(stream)) as events:  # type: ignore[type-var]  # a generator
+            for event in events:
+                for chunk in pieces.of(event):
+                    if run_manager:
+                        run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                    yield chunk
+        yield _last_chunk(stream.reply)
 
     async def _astream(
         self,
@@ -159,21 +154,15 @@ class ChatQwenRouter(BaseChatModel):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         request, policy = self._request(messages, stop, kwargs), self._policy(kwargs)
-        for left in range(self.max_retries, -1, -1):
-            stream = await self._router().astream(request, policy=policy)
-            pieces = _Pieces()
-            try:
-                async with aclosing(aiter(stream)) as events:  # type: ignore[type-var]  # a generator
-                    async for event in events:
-                        for chunk in pieces.of(event):
-                            if run_manager:
-                                await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
-                            yield chunk
-                yield _last_chunk(stream.reply)
-                return
-            except (EngineUnreachable, EngineTimeout):
-                if pieces.started or not left:
-                    raise
+        stream = await self._router().astream(request, policy=policy)
+        pieces = _Pieces()
+        async with aclosing(aiter(stream)) as events:  # type: ignore[type-var]  # a generator
+            async for event in events:
+                for chunk in pieces.of(event):
+                    if run_manager:
+                        await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                    yield chunk
+        yield _last_chunk(stream.reply)
 
     # ── tools and structure ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -245,7 +234,8 @@ class ChatQwenRouter(BaseChatModel):
         body |= {name: options[name] for name in _CALL_ONLY if name in options}
         body["model"] = options.get("model") or self.model
         body["stop"] = stop or self.stop
-        return Request.of(body)
+        request = Request.of(body)
+        return request.with_wishes(replace(request.wishes, retries=self.max_retries))
 
     def _policy(self, options: Mapping[str, Any]) -> Policy | None:
         """The policy of this call, None for the router's own; files are read once an instance."""
@@ -352,14 +342,12 @@ def _block(block: str | dict[str, Any], calls: list[dict[str, Any]], reasoning: 
 
 
 class _Pieces:
-    """Turns one stream's events into chunks; `started` once something came."""
+    """Turns one stream's events into chunks."""
 
     def __init__(self) -> None:
-        self.started = False
         self._calls = 0
 
     def of(self, event: Event) -> Iterator[ChatGenerationChunk]:
-        self.started = True
         match event:
             case Text(text) if text:
                 yield ChatGenerationChunk(message=AIMessageChunk(content=text))
@@ -410,6 +398,7 @@ def _about(reply: Reply) -> dict[str, Any]:
         "failed_attempts": list(reply.failed_attempts),
         "timings": asdict(reply.timings),
         "notice": reply.notice,
+        "changes": list(reply.changes),
     }
 
 

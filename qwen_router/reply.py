@@ -17,7 +17,8 @@ class Reply:
     """One answer with everything that led to it.
 
     `served_by` is the candidate that answered: the chosen one, or a fallback; then `failed_attempts` says what went wrong
-    before. `violations` list what the engine did against the decision. `notice` is set when a demonstration model answered.
+    before. `violations` list what the engine did against the decision, `changes` what was done to the request on its way to
+    the engine (control tokens made plain, tools kept back). `notice` is set when a demonstration model answered.
     """
 
     answer: str
@@ -31,6 +32,7 @@ class Reply:
     served_by: Candidate
     failed_attempts: tuple[str, ...] = ()
     notice: str | None = None
+    changes: tuple[str, ...] = ()
 
 
 @dataclass

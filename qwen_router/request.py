@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
+from qwen_router.control_tokens import control_tokens_in
 from qwen_router.errors import InvalidRequest
 from qwen_router.media import Attachment, attachment_of
 
@@ -71,13 +72,19 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What the caller asked for beyond the messages; None leaves the choice to the policy."""
+    """What the caller asked for beyond the messages; None leaves the choice to the policy.
+
+    `max_latency_s` refuses candidates that are predicted to be slower; `deadline_s` ends a reply that is not there by then,
+    `retries` is how often an endpoint that could not take it is asked again.
+    """
 
     model: str | None = None
     thinking: bool | None = None
     thinking_budget_tokens: int | None = None
     max_output_tokens: int | None = None
     max_latency_s: float | None = None
+    deadline_s: float | None = None
+    retries: int | None = None
     temperature: float | None = None
     top_p: float | None = None
     seed: int | None = None
@@ -171,6 +178,21 @@ class Request:
     def in_tool_loop(self) -> bool:
         """True while the last message is a tool's answer: the model and its mode should not change now."""
         return bool(self.messages) and self.messages[-1].role == "tool"
+
+    @property
+    def holds_control_tokens(self) -> bool:
+        """Whether any message holds a token that would steer a model, were it parsed."""
+        return any(
+            control_tokens_in(message.text) or control_tokens_in(message.reasoning or "") for message in self.messages
+        )
+
+    @property
+    def repeats_a_call(self) -> bool:
+        """True when, in a tool loop, three of the last six calls are the same: whoever makes them is stuck."""
+        if not self.in_tool_loop:
+            return False
+        calls = [(c.name, repr(sorted(c.arguments.items()))) for message in self.messages for c in message.tool_calls][-6:]
+        return any(calls.count(call) >= 3 for call in calls)
 
     def with_wishes(self, wishes: Wishes) -> Request:
         return replace(self, wishes=wishes)
@@ -397,11 +419,19 @@ def _wishes(body: Mapping[str, Any]) -> Wishes:
         thinking_budget_tokens=budget,
         max_output_tokens=_count(merged, "max_tokens", "max_completion_tokens", "max_output_tokens", "num_predict"),
         max_latency_s=_number(merged, "max_latency_s"),
+        deadline_s=_deadline(merged),
         temperature=_within(_number(merged, "temperature"), 0, 2, key="temperature"),
         top_p=_within(_number(merged, "top_p"), 0, 1, key="top_p"),
         seed=None if seed is None else int(seed),
         stop=(stop,) if isinstance(stop, str) else tuple(str(s) for s in _list(stop, where="stop")),
     )
+
+
+def _deadline(body: Mapping[str, Any]) -> float | None:
+    seconds = _number(body, "deadline_s")
+    if seconds is not None and seconds <= 0:
+        raise InvalidRequest(f"deadline_s is {_shown(seconds)}", fix="a number of seconds above 0")
+    return seconds
 
 
 def _thinking_wish(body: Mapping[str, Any]) -> tuple[bool | None, int | None]:

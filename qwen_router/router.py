@@ -2,7 +2,7 @@
 
 `route` decides, `ask` answers, `stream` answers piece by piece; each has an async twin. What the engines have installed is
 asked at most every few seconds; tables are kept per policy. An engine that fails before its first byte hands over to the
-decision's fallbacks; after it, the error is the caller's, because nothing may be said twice.
+decision's fallbacks; after it, the error is the caller's, because nothing may be said twice (docs/resilience.md).
 
     python -c "from qwen_router import Router; print(Router().route('Prove that sqrt(2) is irrational').reason)"
 """
@@ -13,9 +13,8 @@ import os
 import threading
 import time
 import uuid
-from collections import Counter, OrderedDict
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from dataclasses import replace
 
 from qwen_router.batch import CONCURRENCY, answer_all, answers
@@ -33,6 +32,10 @@ from qwen_router.decide import (
 )
 from qwen_router.decision_log import DecisionLog
 from qwen_router.engines.base import Done, Engine
+from qwen_router.engines.breaker import Breakers
+from qwen_router.engines.fallback import Retry
+from qwen_router.engines.holders import Holders
+from qwen_router.engines.in_flight import InFlight
 from qwen_router.engines.timing import predicted_of, ratios
 from qwen_router.errors import EngineError, RouterError, UnknownName
 from qwen_router.faults import Check, fault_of
@@ -88,7 +91,10 @@ class Router:
         self._tables: dict[tuple[Scope, Policy], CandidateTable] = {}
         self.ledger = Ledger()
         self.log = DecisionLog(self.settings.decision_log) if self.settings.decision_log else None
-        self._busy: Counter[tuple[str, str]] = Counter()
+        self.in_flight = InFlight(self.settings.in_flight, self.settings.queue)
+        self.breakers = Breakers()
+        self.holders = Holders()
+        self.retry = Retry(self.settings.retries)
         self._sessions: OrderedDict[str, Previous] = OrderedDict()
         self._calibration: Calibration | None = None
         self._calibrated = 0
@@ -127,15 +133,12 @@ class Router:
         scope = self.scope(answering=answering, pin=request.wishes.model)
         now = circumstances or self.circumstances(request)
         policy = follow(policy, request, profile, now, load=self._policy)[-1]
-        table = self.table(policy, scope=scope)
-        decision = decide(
-            request,
-            profile,
-            table.without_loading() if loading_shared else table,
-            scope=scope,
-            decision_id=uuid.uuid4().hex,
-            circumstances=now,
-        )
+        table, name = self.table(policy, scope=scope), uuid.uuid4().hex
+        table = table.without_loading() if loading_shared else table
+        decision = decide(request, profile, table, scope=scope, decision_id=name, circumstances=now)
+        if decision.chosen is None and now.resting and circumstances is None:  # who asked for a pause is waited for
+            now = replace(now, resting=self.breakers.resting(paused=False))
+            decision = decide(request, profile, table, scope=scope, decision_id=name, circumstances=now)
         if started is not None:
             decision = replace(decision, elapsed_us=(time.perf_counter() - started) * 1e6)
         return decision
@@ -157,7 +160,9 @@ class Router:
             spent_by_user=by_user,
             spent=spent,
             previous=self._sessions.get(request.session) if request.session is not None else None,
-            waiting=tuple((*place, count) for place, count in sorted(self._busy.items()) if count),
+            waiting=self.in_flight.counts(),
+            resting=self.breakers.resting(),
+            holder=self.holders.of(request),
         )
 
     async def aroute(self, request: RequestLike, *, policy: Policy | str | None = None, answering: bool = False) -> Decision:
@@ -241,7 +246,7 @@ class Router:
         decision = stream.decision
         if check is None and not decision.table.policy.fallback.escalate:
             return None
-        if len(reply.failed_attempts) >= decision.effect.fallback_attempts:
+        if stream.moves >= decision.effect.fallback_attempts:
             return None
         fault = fault_of(reply, decision, check)
         if fault is None:
@@ -289,6 +294,7 @@ class Router:
         for engine in self.engines:
             try:
                 served += engine.installed()
+                self.breakers.seen((engine.name, engine.endpoint))
             except RouterError as error:
                 unreachable.append(error)
         with self._lock:
@@ -345,18 +351,6 @@ class Router:
                 self._calibration = Calibration.of(self.machine)
             return self._calibration
 
-    @contextmanager
-    def busy(self, build: Build) -> Iterator[None]:
-        """While entered, the engine of `build` counts as answering one more request."""
-        place = (build.engine, build.endpoint)
-        with self._lock:
-            self._busy[place] += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._busy[place] -= 1
-
     def remember(self, session: str, candidate: Candidate, done: Done) -> None:
         """What answered this session last; the oldest sessions are forgotten first."""
         build, usage = candidate.build, done.usage
@@ -367,6 +361,11 @@ class Router:
             self._sessions.move_to_end(session)
             while len(self._sessions) > MAX_SESSIONS:
                 self._sessions.popitem(last=False)
+
+    def hold(self, request: Request, decision: Decision, candidate: Candidate) -> None:
+        """Note which of several endpoints of one model now has this conversation in its cache."""
+        if decision.twins or decision.placed is not None:
+            self.holders.note(request, (candidate.build.engine, candidate.build.endpoint, candidate.build.name))
 
     def charge(self, user: str | None, decision: Decision, candidate: Candidate, done: Done) -> None:
         """Put a reply's tokens, their price and the energy of its time on the day's account."""

@@ -13,6 +13,12 @@ QWEN_ROUTER_TRUST_REMOTE_CODE checkpoints, by folder name or path, whose own Pyt
 QWEN_ROUTER_MODELS      folder that `pull` fills and the three look into (models in the user's data folder)
 QWEN_ROUTER_TIMEOUT_S   longest wait for the next piece of a reply (120)
 QWEN_ROUTER_PARALLEL    requests that llama.cpp in process answers side by side (1); each has a context of its own
+QWEN_ROUTER_CONNECT_S   longest wait for a connection (5)
+QWEN_ROUTER_FIRST_S     longest wait for the first piece (as QWEN_ROUTER_TIMEOUT_S)
+QWEN_ROUTER_DEADLINE_S  longest time for a whole reply, all attempts included (3600)
+QWEN_ROUTER_RETRIES     how often a request asks an endpoint again that could not take it (2)
+QWEN_ROUTER_IN_FLIGHT   how many requests run at one endpoint at the same time (64)
+QWEN_ROUTER_QUEUE       how many more may wait for it before one is turned away (256)
 QWEN_ROUTER_DECISIONS   file that decisions are logged to, without prompts (decisions.jsonl in the cache folder); off: none
 OLLAMA_HOST             where Ollama listens (http://127.0.0.1:11434)
 OLLAMA_NUM_PARALLEL     requests that Ollama answers side by side (1): it cannot be asked, so its own variable is read
@@ -60,12 +66,18 @@ class Settings:
     timeout_s: float = 120.0
     parallel: int = 1
     ollama_parallel: int = 1
+    connect_s: float = 5.0
+    first_s: float | None = None
+    deadline_s: float = 3600.0
+    retries: int = 2
+    in_flight: int = 64
+    queue: int = 256
     decision_log: Path | None = None
     models_folder: Path | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
-        """Read the variables above. Raises `InvalidRequest` for a timeout that is no positive number."""
+        """Read the variables above. Raises `InvalidRequest` for a time or a number that is none."""
         env = os.environ if environment is None else environment
         return cls(
             policy=env.get("QWEN_ROUTER_POLICY") or "balanced",
@@ -77,8 +89,14 @@ class Settings:
             onnx_folders=_paths(env.get("QWEN_ROUTER_ONNX", "")),
             quantise=env.get("QWEN_ROUTER_QUANTISE") or None,
             trusted_checkpoints=frozenset(str(p) for p in _paths(env.get("QWEN_ROUTER_TRUST_REMOTE_CODE", ""))),
-            timeout_s=_seconds(env.get("QWEN_ROUTER_TIMEOUT_S") or "120"),
-            parallel=_count(env.get("QWEN_ROUTER_PARALLEL") or "1"),
+            timeout_s=_seconds(env, "QWEN_ROUTER_TIMEOUT_S", "120"),
+            connect_s=_seconds(env, "QWEN_ROUTER_CONNECT_S", "5"),
+            first_s=_seconds(env, "QWEN_ROUTER_FIRST_S", "") if env.get("QWEN_ROUTER_FIRST_S") else None,
+            deadline_s=_seconds(env, "QWEN_ROUTER_DEADLINE_S", "3600"),
+            retries=_count(env, "QWEN_ROUTER_RETRIES", "2", least=0, most=100),
+            in_flight=_count(env, "QWEN_ROUTER_IN_FLIGHT", "64", least=1),
+            queue=_count(env, "QWEN_ROUTER_QUEUE", "256", least=0),
+            parallel=_count(env, "QWEN_ROUTER_PARALLEL", "1", least=1),
             ollama_parallel=_ollama_parallel(env.get("OLLAMA_NUM_PARALLEL") or ""),
             decision_log=_log(env.get("QWEN_ROUTER_DECISIONS") or ""),
             models_folder=_models_folder(env.get("QWEN_ROUTER_MODELS") or ""),
@@ -169,25 +187,27 @@ def _paths(text: str) -> tuple[Path, ...]:
     return tuple(Path(part).expanduser() for part in text.split(os.pathsep) if part)
 
 
-def _seconds(text: str) -> float:
+def _seconds(environment: Mapping[str, str], name: str, default: str) -> float:
+    text = environment.get(name) or default
     try:
         seconds = float(text)
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < float("inf"):
-        raise InvalidRequest(f"QWEN_ROUTER_TIMEOUT_S is {text!r}", fix="set it to a number of seconds above 0")
+        raise InvalidRequest(f"{name} is {text!r}", fix="set it to a number of seconds above 0")
     return seconds
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise InvalidRequest(f"QWEN_ROUTER_PARALLEL is {text!r}", fix="set it to a whole number above 0")
-    return int(text)
 
 
 def _ollama_parallel(text: str) -> int:
     """Ollama's own variable: what is no count there (0, nothing) leaves the choice to Ollama, which then takes one."""
     return max(1, int(text)) if text.isascii() and text.isdigit() else 1
+
+
+def _count(environment: Mapping[str, str], name: str, default: str, *, least: int, most: int = 1_000_000) -> int:
+    text = (environment.get(name) or default).strip()
+    if not text.isdecimal() or not least <= int(text) <= most:
+        raise InvalidRequest(f"{name} is {text!r}", fix=f"set it to a whole number from {least} to {most}")
+    return int(text)
 
 
 def _ollama_host(text: str) -> str:

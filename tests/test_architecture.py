@@ -18,6 +18,7 @@ ROOMS = (
     "errors",
     "folders",
     "media",
+    "control_tokens",
     "request",
     "profile",
     "catalog",

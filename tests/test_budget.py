@@ -90,6 +90,18 @@ def test_a_server_that_takes_no_raw_prompt_is_asked_for_the_answer_alone() -> No
 
 
 @pytest.mark.loopback
+@pytest.mark.parametrize("thought", [Say(reasoning="hm, " * 9, finish_reason="length"), Say(content="<think>\nhm, so")])
+def test_a_thought_that_ends_without_an_answer_is_asked_for_one_once(thought: Say) -> None:
+    with ollama(thought, Say(content="It is 42.")) as (engine, server):
+        events = list(engine.stream(budgeted("qwen3:8b", 500)))
+        assert (answer_of(events), kinds(events), len(server.bodies)) == ("It is 42.", [], 2)
+        assert server.bodies[1]["prompt"].endswith(f"{STOP_SENTENCE.strip()}\n</think>\n\n")
+    with ollama(thought) as (engine, server):  # a second time there is none, and that is said
+        done_of(list(engine.stream(budgeted("qwen3:8b", 500))))
+        assert len(server.bodies) == 2
+
+
+@pytest.mark.loopback
 def test_a_thought_within_its_budget_is_not_touched() -> None:
     with ollama(Say(reasoning="12 + 30", content="42")) as (engine, server):
         events = list(engine.stream(budgeted("qwen3:8b", 64)))

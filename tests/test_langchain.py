@@ -21,6 +21,7 @@ from langchain_tests.unit_tests import ChatModelUnitTests
 from pydantic import BaseModel, ValidationError
 
 from qwen_router.engines.fake import FakeEngine
+from qwen_router.engines.fallback import Retry
 from qwen_router.errors import (
     EngineError,
     EngineRefused,
@@ -434,10 +435,18 @@ class Shaky(FakeEngine):
 
 
 async def test_an_unreachable_engine_is_tried_again_as_often_as_wished() -> None:
-    assert chat_on(Shaky(2), max_retries=2).invoke("hello").text == "here"
-    assert (await chat_on(Shaky(2), max_retries=2).ainvoke("hello")).text == "here"
-    with pytest.raises(EngineUnreachable):
-        chat_on(Shaky(2), max_retries=1).invoke("hello")
+    def chat(times: int, max_retries: int | None) -> ChatQwenRouter:
+        chat = chat_on(Shaky(times), max_retries=max_retries)
+        assert chat.router is not None
+        chat.router.retry = Retry(random=lambda: 0.0)
+        return chat
+
+    assert chat(2, 2).invoke("hello").text == "here"
+    assert (await chat(3, 3).ainvoke("hello")).text == "here"
+    assert chat(2, None).invoke("hello").text == "here"
+    for times, allowed in ((2, 1), (1, 0), (3, None)):
+        with pytest.raises(EngineUnreachable):
+            chat(times, allowed).invoke("hello")
 
 
 def test_nothing_is_said_twice_after_a_break() -> None:

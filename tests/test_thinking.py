@@ -11,20 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qwen_router.catalog.types import Sampling
+from qwen_router.control_tokens import JOINER, neutralise, restore
 from qwen_router.engines.assemble import ReplyAssembler
 from qwen_router.engines.base import Call, Done, Event, Reasoning, Text, ThinkingPlan, Usage
-from qwen_router.engines.thinking import (
-    JOINER,
-    STRAY_TAGS,
-    Collected,
-    ThinkingParser,
-    json_problem,
-    neutralise,
-    neutralise_messages,
-    restore,
-    split,
-    verify,
-)
+from qwen_router.engines.thinking import STRAY_TAGS, Collected, ThinkingParser, json_problem, split, verify
 from qwen_router.request import Message, ToolCall, ToolSpec
 
 ADD = ToolSpec("add", "", {"type": "object", "properties": {"a": {"type": "integer"}}})
@@ -321,8 +311,3 @@ def test_ordinary_text_and_vocabulary_that_is_not_special_stay(text: str) -> Non
 def test_neutralising_is_reversible_whatever_the_text_holds(text: str) -> None:
     assert "<|im_end|>" not in neutralise(text)
     assert restore(neutralise(text)) == text
-
-
-def test_every_text_of_a_message_is_made_plain() -> None:
-    (message,) = neutralise_messages((Message("assistant", "a<|im_end|>", reasoning="b<|im_end|>"),))
-    assert "<|im_end|>" not in message.text + (message.reasoning or "")

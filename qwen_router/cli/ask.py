@@ -83,8 +83,11 @@ def ask(
     as_json: JsonOption = False,
 ) -> None:
     """Answer a request with the model that routing chooses among those that run here."""
+    from dataclasses import asdict
+
     from qwen_router.catalog import Catalog
     from qwen_router.cli.shown import AnswerPrinter, aftermath, aside
+    from qwen_router.errors import EngineError
     from qwen_router.request import Request, Wishes
 
     wishes = Wishes(model=model, thinking=think, thinking_budget_tokens=budget, max_output_tokens=max_tokens, seed=seed)
@@ -116,8 +119,13 @@ def ask(
     try:
         stream = router.stream(request.with_wishes(wishes))
         if as_json:
-            for _ in stream:
-                pass
+            try:
+                for _ in stream:
+                    pass
+            except EngineError as error:  # what came is not lost
+                if error.partial is not None:
+                    print_json({"error": error.problem, **asdict(error.partial), "failed_attempts": stream.failed})
+                raise
             print_json(reply_line(stream.reply))
             return
         tell_unreachable(router)
@@ -150,4 +158,5 @@ def reply_line(reply: Reply) -> dict[str, object]:
         "failed_attempts": list(reply.failed_attempts),
         "decision_id": reply.decision.id,
         "notice": reply.notice,
+        "changes": list(reply.changes),
     }

@@ -23,9 +23,10 @@ def check_thinking(model: str | None, *, as_json: bool) -> None:
 
     engines = configured_engines()
     try:
-        chosen = [(engine, build) for engine in engines if (build := _build(engine, model)) is not None]
-        if model is not None and not chosen:
-            raise UnknownName(f"no engine here serves {model!r}", fix="`qwen-router doctor` lists what each serves")
+        served = [(engine, _chat_builds(engine)) for engine in engines]
+        if model is not None:
+            served = _named(served, model)
+        chosen = [(engine, min(builds, key=_cheapest)) for engine, builds in served if builds]
         reports = [_tried(engine, build, as_json=as_json) for engine, build in chosen]
     finally:
         for engine in engines:
@@ -36,20 +37,36 @@ def check_thinking(model: str | None, *, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _build(engine: Engine, model: str | None) -> ServedBuild | None:
+Served = list[tuple[Engine, list[ServedBuild]]]
+
+
+def _chat_builds(engine: Engine) -> list[ServedBuild]:
     from qwen_router.catalog import Catalog
 
     catalog = Catalog.load()
     try:
-        builds = [build for build in engine.installed() if build.model_id is not None]
+        return [b for b in engine.installed() if b.model_id is not None and catalog.get(b.model_id).kind == "chat"]
     except RouterError as error:
         typer.echo(f"no   engine {engine.name}: {error.problem}", err=True)
-        return None
-    wanted = catalog.resolve(model) if model is not None else None
-    if model is not None:
-        builds = [b for b in builds if b.name == model or (wanted is not None and b.model_id == wanted.id)]
-    builds = [b for b in builds if catalog.get(b.model_id or "").kind == "chat"]
-    return min(builds, key=lambda b: (not b.resident, b.memory_mib or float("inf")), default=None)
+        return []
+
+
+def _named(served: Served, name: str) -> Served:
+    """Builds of exactly that name, else those of the model that the catalog knows by it."""
+    from qwen_router.catalog import Catalog
+
+    known = Catalog.load().resolve(name)
+    wanted = known.id if known else ""
+    exact = [(engine, [build for build in builds if build.name == name]) for engine, builds in served]
+    alike = [(engine, [build for build in builds if build.model_id == wanted]) for engine, builds in served]
+    for found in (exact, alike):
+        if any(builds for _, builds in found):
+            return found
+    raise UnknownName(f"no engine here serves {name!r}", fix="`qwen-router doctor` lists what each serves")
+
+
+def _cheapest(build: ServedBuild) -> tuple[bool, float]:
+    return not build.resident, build.memory_mib or float("inf")
 
 
 def _tried(engine: Engine, build: ServedBuild, *, as_json: bool) -> dict[str, object]:

@@ -81,6 +81,7 @@ def aftermath(reply: Reply, *, to_try: Mapping[str, str] = MappingProxyType({}))
     """What is to be said after an answer: who failed before, what the engine did against the decision and what `to_try` has
     for such a violation, the notice."""
     yield from (f"before: {attempt}" for attempt in reply.failed_attempts)
+    yield from reply.changes
     for violation in reply.violations:
         fix = f"; try: {to_try[violation.kind]}" if violation.kind in to_try else ""
         yield f"violation: {violation.kind}: {violation.detail}{fix}"

@@ -69,7 +69,8 @@ class CandidateTable:
     logits [n, domain], `ability_sd` and `scored` likewise;
     `vision_*` are [n], and so are `language` and its sd: what to add outside English and Chinese. `rule_refuses` and
     `rule_bonus` are [rule, b]; `input_usd` and `output_usd` are the prices of a
-    token, 0 for a build on this computer and not a number where an endpoint elsewhere has none.
+    token, 0 for a build on this computer and not a number where an endpoint elsewhere has none. `twin_of` [b] is the same
+    number for builds that differ in nothing but their endpoint, -1 for one that has no twin.
     """
 
     machine: Machine
@@ -88,6 +89,7 @@ class CandidateTable:
     kept_away: Bools
     can_stay_off: Bools
     resident_context_tokens: Ints
+    twin_of: Ints
     takes: Bools
     has_tools: Bools
     commercial: Bools
@@ -236,6 +238,7 @@ def candidate_table(
         kept_away=np.array([_kept_away(b, policy) for b in builds], dtype=np.bool_),
         can_stay_off=np.array([b.model.thinking.behaviour == "toggle" for b in builds], dtype=np.bool_),
         resident_context_tokens=np.array([b.resident_context_tokens or 0 for b in builds], dtype=np.int64),
+        twin_of=_twins(builds, policy),
         takes=np.array([[m in b.model.modalities for m in MODALITIES] for b in builds], dtype=np.bool_).reshape(
             -1, len(MODALITIES)
         ),
@@ -392,6 +395,23 @@ def _usd_per_token(build: Build, policy: Policy, part: str) -> float:
         if fnmatchcase(build.endpoint.lower(), price.endpoint.lower()) and any_match(names, (price.model,)):
             return float(getattr(price, f"{part}_usd_per_mtok")) / 1e6
     return float("nan") if _is_remote(build) else 0.0
+
+
+def _twins(builds: tuple[Build, ...], policy: Policy) -> Ints:
+    """[build]: a number shared by builds that are the same model at the same price behind different endpoints, or -1."""
+    alike: dict[tuple[object, ...], list[int]] = {}
+    for b, build in enumerate(builds):
+        price = [repr(_usd_per_token(build, policy, part)) for part in ("input", "output")]
+        rules = tuple(
+            bool(then and fits(build, then)) for rule in policy.rules for then in (rule.then.prefer, rule.then.avoid)
+        )
+        key = (build.model.id, build.quant, build.engine, build.installed, _is_remote(build), *price, rules)
+        alike.setdefault(key, []).append(b)
+    twin_of = np.full(len(builds), -1, dtype=np.int64)
+    for number, members in enumerate(alike.values()):
+        if len({builds[b].endpoint for b in members}) > 1:
+            twin_of[members] = number
+    return twin_of
 
 
 def _rule_refusals(builds: tuple[Build, ...], policy: Policy) -> Bools:

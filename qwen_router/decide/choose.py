@@ -14,10 +14,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from qwen_router.control_tokens import REWRITING
 from qwen_router.decide.candidates import Bools, CandidateTable, Floats, Ints
 from qwen_router.decide.decision import CAUSES, Candidate, Cause, Decision, Scope, candidate_at
 from qwen_router.decide.explain import reason_of
 from qwen_router.decide.predict import Prediction, predict
+from qwen_router.decide.twins import placed_among_twins
 from qwen_router.policy import Circumstances, Effect, Previous, effect_of
 from qwen_router.policy.schema import Objective
 from qwen_router.profile.types import Profile
@@ -45,6 +47,8 @@ def decide(
     if before is not None and circumstances.previous is not None:
         prediction = _credited(prediction, table, before, circumstances.previous.cached_tokens)
     causes = _causes(table, request, profile, prediction, budgets, effect)
+    if circumstances.resting:
+        _leave_alone(causes, table, circumstances.resting)
     possible = causes == 0
     judged = _judged(table, prediction, effect)
     patience_s = _patience(effect.objective, prediction, possible)
@@ -54,8 +58,11 @@ def decide(
     least = _measure(table, prediction, judged, effect)
     order = _order(table, prediction, judged, least, possible, tier=2 - soon.astype(np.int64) - near)
     kept = None
-    if before is not None:
+    if request.repeats_a_call:
+        order, kept = _out_of_the_loop(order, before, judged)
+    elif before is not None:
         order, kept = _session(order, before, request, decision_of=lambda index: _label(table, budgets, index))
+    order, placed, twins = placed_among_twins(order, table, prediction, budgets, circumstances)
     candidates = _distinct(table, prediction, budgets, order, 1 + effect.fallback_attempts, effect)
     overrides = _overrides(request.wishes, candidates[0] if candidates else None)
     decision = Decision(
@@ -76,9 +83,19 @@ def decide(
         effect=effect,
         overrides=overrides,
         kept=kept,
+        placed=placed,
+        twins=tuple(candidate_at(table, prediction, budgets, index, sampling=effect.sampling) for index in twins),
+        resting=circumstances.resting,
     )
     object.__setattr__(decision, "reason", reason_of(decision))
     return decision
+
+
+def _leave_alone(causes: Ints, table: CandidateTable, resting: Sequence[tuple[str, str, str]]) -> None:
+    """Refuse what is behind an endpoint that must not be asked now, unless it is refused already."""
+    places = {(engine, endpoint) for engine, endpoint, _ in resting}
+    rests = np.array([(build.engine, build.endpoint) in places for build in table.builds], dtype=np.bool_)[table.build_of]
+    causes[(causes == 0) & rests] = CAUSES.index("endpoint")
 
 
 def _place_of(previous: Previous | None, table: CandidateTable, budgets: Ints) -> int | None:
@@ -139,6 +156,14 @@ def _session(order: Ints, before: int, request: Request, *, decision_of: Callabl
     return order, f"moved from {decision_of(before)}: the gain is worth reading the conversation again"
 
 
+def _out_of_the_loop(order: Ints, before: int | None, judged: Floats) -> tuple[Ints, str]:
+    """The best first, and last who called the same tool again and again: being busy or near is not what matters then."""
+    better = order[np.argsort(-judged[order], kind="stable")]
+    if before is not None and before in better and len(better) > 1:
+        better = np.concatenate((better[better != before], [before]))
+    return better, "the best there is: the same tool call came three times of the last six"
+
+
 def _label(table: CandidateTable, budgets: Ints, index: int) -> str:
     build = table.builds[int(table.build_of[index])]
     mode = f", thinking {int(budgets[index])}" if table.thinks[index] else ""
@@ -193,6 +218,8 @@ def _causes(
     refuse("modality", ~np.all(table.takes[:, wanted], axis=1)[of])
     if request.tools and request.tool_choice != "none":
         refuse("tools", ~table.has_tools[of])
+    if policy.privacy.control_tokens == "refuse" and request.holds_control_tokens:
+        refuse("control_tokens", np.array([build.engine in REWRITING for build in table.builds], dtype=np.bool_)[of])
     for r in effect.rules:
         refuse("rule", table.rule_refuses[r][of])
     if limits.commercial_licence_only or request.commercial_use:

@@ -22,6 +22,7 @@ IN_WORDS: dict[Cause, str] = {
     "pin": "not asked for",
     "modality": "cannot take the attachment",
     "tools": "without tools",
+    "control_tokens": "that would parse control tokens",
     "rule": "by a rule",
     "licence": "by licence",
     "thinking": "in another thinking mode",
@@ -36,6 +37,7 @@ IN_WORDS: dict[Cause, str] = {
     "energy": "over the energy limit",
     "budget": "over the budget",
     "quality": "not good enough",
+    "endpoint": "at an endpoint that rests",
 }
 
 
@@ -65,6 +67,8 @@ def reason_of(decision: Decision) -> str:
     least = decision.effect.objective.minimise
     if decision.kept is not None:
         applied += f"; {decision.kept}"
+    if decision.placed is not None:
+        applied += f"; {decision.placed}"
     return (
         f"{what}{applied}: quality {chosen.quality:.2f} ({near}{prior}), about {duration(chosen.total_s)}; "
         f"least {least} of {left} possible" + (f" (refused: {out})" if out else "")
@@ -109,6 +113,9 @@ def _help(decision: Decision) -> str:
             return "the wished model is not served here: drop the wish or install it"
         case "budget" if decision.effect.exhausted is not None:
             return f"{decision.effect.exhausted}: wait until tomorrow or raise it"
+        case "endpoint":
+            whys = dict.fromkeys(f"{engine} at {endpoint}: {why}" for engine, endpoint, why in decision.resting)
+            return f"what could is left alone for a while ({'; '.join(whys)}): try again soon"
         case "modality":
             wanted = "+".join(decision.profile.modalities)
             return f"no model served here takes {wanted}: install a Qwen-VL, -Audio or -Omni"
@@ -127,6 +134,8 @@ def verdict_at(decision: Decision, index: int) -> Verdict:
         return Verdict(candidate, "refused", cause, _refusal(decision, index, cause))
     if chosen is not None and decision.order[0] == index:
         return Verdict(candidate, "chosen", cause, decision.reason)
+    if any(candidate.build == twin.build and candidate.thinking == twin.thinking for twin in decision.twins):
+        return Verdict(candidate, "possible", cause, "the same at another endpoint, asked first when that one fails")
     if candidate.total_s is None or candidate.total_s > decision.patience_s:
         slow = f"{duration(candidate.total_s)} is past the patience of {duration(decision.patience_s)}"
         return Verdict(candidate, "possible", cause, slow)
@@ -150,6 +159,8 @@ def _refusal(decision: Decision, index: int, cause: Cause) -> str:
             return f"takes {'+'.join(model.modalities)}, not {missing}"
         case "tools":
             return "has no tool template"
+        case "control_tokens":
+            return f"{build.engine} parses control tokens in messages, and the policy refuses to rewrite them"
         case "rule":
             refusing = decision.table.rule_refuses[:, decision.table.build_of[index]]
             rules = decision.table.policy.rules
@@ -159,6 +170,8 @@ def _refusal(decision: Decision, index: int, cause: Cause) -> str:
         case "thinking":
             mode = "thinking" if decision.table.thinks[index] else "answering without thinking"
             return f"{mode} is not wanted here"
+        case "endpoint":
+            return next(why for e, at, why in decision.resting if (e, at) == (build.engine, build.endpoint))
         case "unknown":
             return "the catalog does not have its whole architecture, so nothing can be predicted"
         case _:

@@ -125,6 +125,17 @@ class ReplyAssembler:
         return not self._answer and not self._calls
 
     @property
+    def only_thought(self) -> bool:
+        """Whether reasoning came and nothing else did, nor may turn out to have come once what is kept back is given."""
+        parser = self._parser
+        kept_back = parser is not None and not parser.closed and (self._guessed_inside or not parser.is_thinking)
+        return (
+            bool(self.reasoning.strip())
+            and self.is_empty
+            and not (kept_back or self._pending or self._unformatted or self._native.begun or self.answer_began)
+        )
+
+    @property
     def in_thought(self) -> bool:
         """Whether what came last is reasoning, or may turn out to be."""
         return self._in_field or (self._parser is not None and self._parser.is_inside)

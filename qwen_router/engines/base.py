@@ -26,6 +26,7 @@ ViolationKind = Literal[
     "empty_answer",  # neither an answer nor a tool call
     "invalid_json",  # a response format was asked for and the answer does not parse
     "invalid_tool_call",  # a tool call that names no known tool or whose arguments are no object
+    "other_model",  # the server says that another model answered than was asked for
 ]
 
 
@@ -51,8 +52,9 @@ class Call:
     `model` is the name that the engine itself uses. `behaviour` says what this build can do about thinking.
     `max_answer_tokens` limits the answer alone; thinking has its own budget. `context_tokens` is the window to open
     (Ollama's num_ctx). `prompt_tokens_estimate` is ours, to notice a prompt cut in silence. `timeout_s` bounds the
-    wait for the next piece, not the whole reply. `family` is the catalog's name for the model's kin, which says what its
-    prompts look like.
+    wait for the next piece, `first_s` (None: the same) the wait for the first, `connect_s` that for a connection;
+    `deadline_at`, on the clock of `time.monotonic`, is when the whole reply must have ended (None: never). `family` is
+    the catalog's name for the model's kin, which says what its prompts look like.
     """
 
     model: str
@@ -70,6 +72,9 @@ class Call:
     timeout_s: float = 120.0
     prompt_tokens_estimate: int | None = None
     family: str | None = None
+    connect_s: float = 5.0
+    first_s: float | None = None
+    deadline_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,14 +16,17 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from qwen_router.control_tokens import neutralise
 from qwen_router.engines.base import Call
 from qwen_router.engines.local_prompt import neutralised, tool_specs
-from qwen_router.engines.thinking import CALL_CLOSE, CALL_OPEN, CLOSE, OPEN, neutralise
+from qwen_router.engines.thinking import CALL_CLOSE, CALL_OPEN, CLOSE, OPEN
 from qwen_router.request import Message, ToolCall
 
 START, END = "<|im_start|>", "<|im_end|>"
 XML_FAMILIES = ("qwen3-coder", "qwen3.5", "qwen3.6", "qwen3.8")
 """Families whose templates ask for tool calls in XML; the others ask for JSON."""
+PRESERVING_FAMILIES = ("qwen3.6", "qwen3.8")
+"""Families that forget their plan in a tool loop unless their template is told to keep what was thought."""
 
 _JSON_TOOLS = """# Tools
 

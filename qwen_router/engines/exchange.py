@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from qwen_router.engines.assemble import ReplyAssembler, estimated_tokens
 from qwen_router.engines.base import Call, Event, ThinkingPlan, Usage
+from qwen_router.engines.chatml import can_continue
 from qwen_router.engines.structured import formats_answer
 from qwen_router.engines.thinking import STOP_SENTENCE
 from qwen_router.engines.thought_budget import ThoughtBudget
@@ -104,10 +105,22 @@ class Exchange:
                 yield from self._assembler.cut_thought(STOP_SENTENCE)
                 self.left = True
 
+    def _after_thought(self) -> Iterator[Event]:
+        """At the end of a response that thought and said nothing, because it ran into its limit or stopped there: as if its
+        thought had been left.
+        """
+        thinks = self._phase == "chat" and self._call.thinking.enabled and self._assembler.only_thought
+        if self.left or not thinks or not (self._ways.raw or self._can_ask_again) or not can_continue(self._call):
+            return
+        self._thought_tokens = self._budget.spent_tokens
+        if self._assembler.in_thought:
+            yield from self._assembler.cut_thought(STOP_SENTENCE)
+        self.left = True
+
     def _goes_on(self) -> bool:
         """At the end of a response: True when another one is to come."""
-        thought_only = self._ways.holds_format and self._phase == "chat" and self._assembler.is_empty
-        if not self.left and not thought_only:
+        nothing_came = self._ways.holds_format and self._phase == "chat" and self._assembler.is_empty
+        if not self.left and not nothing_came:
             self._phase = "done"
             return False
         self._phase = "raw" if self._ways.raw else "formatted"

@@ -22,8 +22,8 @@ from functools import cached_property
 from typing import Any
 
 from qwen_router.catalog.types import Sampling
+from qwen_router.control_tokens import neutralise
 from qwen_router.engines.base import Call
-from qwen_router.engines.thinking import neutralise
 from qwen_router.errors import EngineRefused, UnknownName
 from qwen_router.request import Message
 

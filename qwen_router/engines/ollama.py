@@ -15,13 +15,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, 
 from contextlib import aclosing, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
+from qwen_router.control_tokens import neutralise
 from qwen_router.engines.base import Call, Event
 from qwen_router.engines.chatml import END, thought_prompt
 from qwen_router.engines.clients import PerLoop, Shared
 from qwen_router.engines.exchange import Bodies, Post, answering
 from qwen_router.engines.local_prompt import effective_sampling, neutralised, tool_specs
 from qwen_router.engines.ollama_exchange import OllamaExchange, holds_format_back
-from qwen_router.engines.thinking import neutralise
 from qwen_router.engines.wire import (
     PROBE_TIMEOUT_S,
     ClosedUnheard,
@@ -34,7 +34,7 @@ from qwen_router.engines.wire import (
     plain,
     refused_at_once,
     shortened,
-    timeouts,
+    waits,
 )
 from qwen_router.errors import EngineError, EngineRefused
 from qwen_router.hardware.machine import EngineName, ServedBuild
@@ -125,12 +125,12 @@ class OllamaEngine:
         """`Client.chat` streams the same way, but drops nested tool schemas and tool-call ids and knows no `truncate`."""
         with self._guarded(call):
             request = self._clients.get()._request
-            yield from request(dict, "POST", post.path, json=post.body, stream=True, timeout=timeouts(call.timeout_s))
+            yield from request(dict, "POST", post.path, json=post.body, stream=True, extensions=waits(call))
 
     async def _achunks(self, post: Post, call: Call) -> AsyncGenerator[Mapping[str, Any], None]:
         with self._guarded(call):
             request = (await self._aclients.get())._request
-            lines = await request(dict, "POST", post.path, json=post.body, stream=True, timeout=timeouts(call.timeout_s))
+            lines = await request(dict, "POST", post.path, json=post.body, stream=True, extensions=waits(call))
             async with aclosing(lines) as chunks:  # type: ignore[type-var]  # a generator
                 async for chunk in chunks:
                     yield chunk
@@ -277,7 +277,9 @@ class OllamaEngine:
             return self._peer.failed(shortened(said))
         if error.status_code == 404 and call is not None:
             return self._peer.refused(shortened(said), fix=f"ollama pull {call.model}")
-        return self._peer.of_status(error.status_code, said)
+        cause = getattr(error.__context__, "response", None)  # the client keeps no headers; httpx's own error does
+        retry_after = None if cause is None else cause.headers.get("retry-after")
+        return self._peer.of_status(error.status_code, said, retry_after=retry_after)
 
 
 class _Shown:

@@ -73,6 +73,7 @@ class OllamaExchange(Exchange):
         last = self._last
         if last is None and not self.left:
             raise self._peer.failed("the stream ended before the answer did")
+        yield from self._after_thought()
         if self._goes_on() or last is None:
             return
         load_ns = count(last, "load_duration")

@@ -17,15 +17,16 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
+from qwen_router.control_tokens import neutralise
 from qwen_router.engines.base import Call, Event
-from qwen_router.engines.chatml import END, thought_prompt
+from qwen_router.engines.chatml import END, PRESERVING_FAMILIES, thought_prompt
 from qwen_router.engines.clients import PerLoop, Shared
 from qwen_router.engines.dialects import GENERIC, Dialect, key_header, recognised
 from qwen_router.engines.exchange import Bodies, Exchange, Post, answering
 from qwen_router.engines.local_prompt import effective_sampling, neutralised, tool_specs
 from qwen_router.engines.openai_exchange import OpenAIExchange, holds_format_back
 from qwen_router.engines.structured import asking_for_format
-from qwen_router.engines.thinking import STOP_SENTENCE, neutralise
+from qwen_router.engines.thinking import STOP_SENTENCE
 from qwen_router.engines.wire import (
     PROBE_TIMEOUT_S,
     ClosedUnheard,
@@ -40,7 +41,7 @@ from qwen_router.engines.wire import (
     output_limit_tokens,
     plain,
     refused_at_once,
-    timeouts,
+    waits,
 )
 from qwen_router.errors import EngineError, EngineTimeout, EngineUnreachable
 from qwen_router.hardware.machine import EngineName, ServedBuild
@@ -102,11 +103,11 @@ class OpenAIEngine:
         while (post := exchange.post()) is not None:
             try:
                 with self._clients.get().stream(
-                    "POST", self._base + post.path, json=post.body, timeout=timeouts(call.timeout_s)
+                    "POST", self._base + post.path, json=post.body, extensions=waits(call)
                 ) as response:
                     if response.status_code != 200:
                         response.read()
-                        self._judge(response.status_code, response.text, call, exchange)
+                        self._judge(response, call, exchange)
                         continue
                     exchange.starts(response.headers.get("content-type", ""))
                     for data in response.iter_bytes():
@@ -125,12 +126,10 @@ class OpenAIEngine:
         client = await self._aclients.get()
         while (post := exchange.post()) is not None:
             try:
-                async with client.stream(
-                    "POST", self._base + post.path, json=post.body, timeout=timeouts(call.timeout_s)
-                ) as response:
+                async with client.stream("POST", self._base + post.path, json=post.body, extensions=waits(call)) as response:
                     if response.status_code != 200:
                         await response.aread()
-                        self._judge(response.status_code, response.text, call, exchange)
+                        self._judge(response, call, exchange)
                         continue
                     exchange.starts(response.headers.get("content-type", ""))
                     async with aclosing(response.aiter_bytes()) as pieces:  # type: ignore[type-var]  # a generator
@@ -290,7 +289,11 @@ class OpenAIEngine:
             "stop": list(call.stop) or None,
         }
         if call.behaviour == "toggle":
-            body |= {"enable_thinking": thinks} if dialect.switch == "body" else {_TEMPLATE: {"enable_thinking": thinks}}
+            if dialect.switch == "body":
+                body["enable_thinking"] = thinks
+            else:
+                keeps = {"preserve_thinking": True} if call.tools and call.family in PRESERVING_FAMILIES else {}
+                body[_TEMPLATE] = {"enable_thinking": thinks, **keeps}
         if thinks and call.thinking.budget_tokens is not None and dialect.budget_field is not None:
             body[dialect.budget_field] = call.thinking.budget_tokens
             if dialect.name == "llamacpp":
@@ -353,9 +356,9 @@ class OpenAIEngine:
             out["name"] = message.name
         return out
 
-    def _judge(self, status: int, text: str, call: Call, exchange: Exchange) -> None:
+    def _judge(self, response: httpx.Response, call: Call, exchange: Exchange) -> None:
         """Return when another try is worth it (without the optional fields, or by another way), else raise."""
-        said = error_text(text)
+        status, said = response.status_code, error_text(response.text)
         low = said.lower()
         names_one = any(name in low for name in (*_OPTIONAL, "enable_thinking", "reasoning_content"))
         refuses = names_one or any(word in low for word in _REFUSAL_WORDS)
@@ -364,7 +367,8 @@ class OpenAIEngine:
             self._lean = True
             return
         fix = f"check the model name {call.model!r}" if status == 404 else None
-        exchange.refused(self._peer.of_status(status, said, fix=fix))
+        retry_after = response.headers.get("retry-after")
+        exchange.refused(self._peer.of_status(status, said, fix=fix, retry_after=retry_after))
 
 
 def _has_version(endpoint: str) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 from qwen_router.engines.base import Call, Event, Usage
 from qwen_router.engines.dialects import Dialect
 from qwen_router.engines.exchange import Bodies, Exchange, Post, Ways, count, wants_format_later
-from qwen_router.engines.wire import Lines, Peer, error_text, json_object
+from qwen_router.engines.wire import Lines, Peer, error_text, json_object, other_model
 
 
 class OpenAIExchange(Exchange):
@@ -65,6 +65,7 @@ class OpenAIExchange(Exchange):
             if not self._spoken:
                 raise self._peer.nonsense("a stream without a single event")
             raise self._peer.failed("the stream ended before the answer did")
+        yield from self._after_thought()
         if not self._goes_on():
             yield from self._last()
 
@@ -84,6 +85,8 @@ class OpenAIExchange(Exchange):
             yield from self._chunk(json_object(value, self._peer))
 
     def _chunk(self, chunk: Mapping[str, Any]) -> Iterator[Event]:
+        if not self._spoken and isinstance(said := chunk.get("model"), str) and (other := other_model(self._call, said)):
+            self._assembler.violate(other)
         self._spoken = True
         if chunk.get("error"):
             raise self._peer.failed(error_text(json.dumps({"error": chunk["error"]})))

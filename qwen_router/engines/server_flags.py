@@ -38,6 +38,6 @@ def server_commands(model: Model) -> dict[str, str]:
 
 
 def _parser(model: Model) -> str:
-    if model.thinking.behaviour not in ("toggle", "always"):
+    if model.thinking.behaviour not in ("toggle", "always") or model.family == "qvq":  # QVQ thinks without tags
         return ""
     return "deepseek_r1" if model.family in _TAG_IN_TEMPLATE else "qwen3"

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from qwen_router.engines.base import Call, FinishReason, Reasoning, Text, Violation
 from qwen_router.engines.structured import json_problem
-from qwen_router.request import Message
 
 OPEN, CLOSE = "<think>", "</think>"
 CALL_OPEN, CALL_CLOSE = "<tool_call>", "</tool_call>"
@@ -122,6 +121,11 @@ class ThinkingParser:
     def is_inside(self) -> bool:
         """True while the text so far ends in the middle of reasoning, or of text that is kept back because it may be."""
         return self._state in ("inside", "held")
+
+    @property
+    def is_thinking(self) -> bool:
+        """True while the text so far ends in the middle of reasoning for sure."""
+        return self._state == "inside"
 
     def feed(self, text: str) -> list[Reasoning | Text]:
         """Take a piece of text; give what can be told for sure."""
@@ -360,39 +364,3 @@ def _over_budget(call: Call, collected: Collected) -> str:
     if collected.reasoning_tokens_exact:
         return f"{spent} thinking tokens, {budget} allowed" if spent > budget else ""
     return f"about {spent} thinking tokens, {budget} allowed" if spent > budget * ESTIMATE_TOLERANCE else ""
-
-
-# --- control tokens in text that users write ----------------------------------------------------------------------
-
-JOINER = "\u2060"
-"""WORD JOINER: invisible, zero wide, no line break; put after the `<` of a control token it makes plain text of it."""
-
-# The special tokens of Qwen's tokenizers (added_tokens with special=true, Qwen2.5 to Qwen3.5 and the Omni models).
-_CONTROL_NAMES = (
-    "im_start im_end endoftext object_ref_start object_ref_end box_start box_end quad_start quad_end vision_start "
-    "vision_end vision_pad image_pad video_pad audio_start audio_end audio_pad audio_bos audio_eos AUDIO IMAGE VIDEO "
-    "vision_bos vision_eos fim_prefix fim_middle fim_suffix fim_pad repo_name file_sep"
-).split()
-_CONTROL = re.compile(rf"<({JOINER}*)(\|(?:{'|'.join(_CONTROL_NAMES)})\|>)")
-
-
-def neutralise(text: str) -> str:
-    """Make plain text of control tokens, for engines whose chat endpoint parses them out of a message.
-
-    Exactly Qwen's special tokens are touched; `restore` gives the text back. `<think>` and `<tool_call>` stay: they are
-    ordinary vocabulary, cannot end a turn or forge a role, and are what people ask about.
-    """
-    return _CONTROL.sub(rf"<\1{JOINER}\2", text) if "<" in text else text
-
-
-def restore(text: str) -> str:
-    """Undo `neutralise`."""
-    return _CONTROL.sub(lambda m: "<" + m[1][1:] + m[2], text) if JOINER in text else text
-
-
-def neutralise_messages(messages: Iterable[Message]) -> tuple[Message, ...]:
-    """The same messages with `neutralise` applied to every text that goes into the prompt."""
-    return tuple(
-        replace(m, text=neutralise(m.text), reasoning=None if m.reasoning is None else neutralise(m.reasoning))
-        for m in messages
-    )

@@ -322,6 +322,11 @@ class NativeCalls:
         self._checker = checker
         self._parts: dict[int, dict[str, str]] = {}
 
+    @property
+    def begun(self) -> bool:
+        """Whether a call came in fragments that is not given out yet."""
+        return bool(self._parts)
+
     def feed(self, deltas: Iterable[Mapping[str, Any] | ToolCall]) -> list[ToolCall]:
         """Take deltas; give the calls that came whole (their arguments as an object)."""
         out: list[ToolCall] = []

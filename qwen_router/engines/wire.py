@@ -11,15 +11,18 @@ import codecs
 import json
 import math
 import socket
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from qwen_router.engines.base import Call
-from qwen_router.engines.thinking import neutralise
+from qwen_router.control_tokens import neutralise
+from qwen_router.engines.base import Call, Violation
 from qwen_router.errors import (
     ContextTruncated,
+    EngineBusy,
     EngineError,
     EngineNonsense,
     EngineRefused,
@@ -34,7 +37,9 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_S = 5.0
 PROBE_TIMEOUT_S = 5.0
-MAX_LINE_BYTES = 16 * 1024 * 1024
+BOUNDS = "qwen_router.bounds"
+"""The name of a call's `Bounds` among the extensions of its request."""
+MAX_LINE_BYTES = 4 * 1024 * 1024
 """One line of a stream is a few hundred bytes; above this it is no stream that we want in memory."""
 KEPT_CONNECTIONS = 64
 KEPT_S = 3.0
@@ -82,11 +87,11 @@ class Peer:
         return f"{self.engine} at {self.endpoint}"
 
     @property
-    def _where(self) -> dict[str, str]:
+    def _where(self) -> dict[str, Any]:
         return {"engine": self.engine, "endpoint": self.endpoint}
 
-    def of_status(self, status: int, message: str, *, fix: str | None = None) -> EngineError:
-        """The error for an HTTP status; `message` is what the server says."""
+    def of_status(self, status: int, message: str, *, fix: str | None = None, retry_after: str | None = None) -> EngineError:
+        """The error for an HTTP status; `message` is what the server says, `retry_after` the header of that name."""
         said = f"HTTP {status}: {shortened(message) or 'no reason given'}"
         if 300 <= status < 400:
             return self.refused(f"{said} (redirects are not followed)", fix="give the address that it redirects to")
@@ -95,7 +100,9 @@ class Peer:
         if status in (408, 504):
             return self.timeout(said)
         if status in (429, 502, 503):
-            return EngineUnreachable(f"{self._who} is busy or down: {said}", fix=fix or "try again later", **self._where)
+            kind = EngineUnreachable if status == 502 else EngineBusy
+            problem, wait_s = f"{self._who} is busy or down: {said}", retry_after_s(retry_after)
+            return kind(problem, fix=fix or "try again later", retry_after_s=wait_s, **self._where)
         if 400 <= status < 500:
             return self.refused(said, fix=fix or "change the request, or ask another model")
         return EngineError(f"{self._who} failed: {said}", fix=fix or "see its log, and try again", **self._where)
@@ -123,7 +130,23 @@ class Peer:
             return self.timeout(why)
         if isinstance(error, httpx.DecodingError | httpx.TooManyRedirects | httpx.LocalProtocolError):
             return self.nonsense(why)
-        return self.failed(f"the connection broke ({why})")
+        broke = self.failed(f"the connection broke ({why})")
+        broke.again = isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError)
+        return broke
+
+
+def retry_after_s(header: str | None, *, now: Callable[[], float] = time.time) -> float | None:
+    """Seconds that a `Retry-After` header asks for, as seconds or as a date; None where it says nothing useful."""
+    if header is None:
+        return None
+    try:
+        seconds = float(header)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(header).timestamp() - now()
+        except (ValueError, TypeError, OverflowError):
+            return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 def shortened(text: str, limit: int = 300) -> str:
@@ -161,12 +184,15 @@ def client_options(endpoint: str, *, timeout_s: float) -> dict[str, Any]:
     """
     import httpx
 
+    from qwen_router.engines.bounds import watch
+
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=KEPT_CONNECTIONS, keepalive_expiry=KEPT_S)
     options: dict[str, Any] = {
         "timeout": timeouts(timeout_s),
         "limits": limits,
         "follow_redirects": False,
         "trust_env": not is_loopback(endpoint),
+        "event_hooks": {"response": [watch]},
     }
     if endpoint.startswith("http://"):
         options["verify"] = False  # no TLS here; loading certificates would take 20 ms
@@ -180,13 +206,33 @@ def timeouts(timeout_s: float) -> httpx.Timeout:
     return httpx.Timeout(timeout_s, connect=min(CONNECT_TIMEOUT_S, timeout_s))
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Longest waits for the first and every next piece of a body, and when (`time.monotonic`) it must have ended."""
+
+    first_s: float
+    between_s: float
+    deadline_at: float
+
+
+def waits(call: Call) -> dict[str, Any]:
+    """Extensions of an `httpx` request that carry the call's bounds to the connection and to `bounds.py`."""
+    deadline_at = math.inf if call.deadline_at is None else call.deadline_at
+    left_s = max(0.001, deadline_at - time.monotonic())
+    first_s = min(left_s, call.timeout_s if call.first_s is None else call.first_s)
+    connect_s = min(call.connect_s, first_s)
+    timeout = {"connect": connect_s, "read": first_s, "write": first_s, "pool": connect_s}
+    return {"timeout": timeout, BOUNDS: Bounds(first_s, call.timeout_s, deadline_at)}
+
+
 def async_client_options(endpoint: str, *, timeout_s: float) -> dict[str, Any]:
     """`client_options` for an asynchronous client, with connections that are cheap to come by."""
+    from qwen_router.engines.bounds import awatch
     from qwen_router.engines.lent import LentConnections
 
     options = client_options(endpoint, timeout_s=timeout_s)
     own = {name: options[name] for name in ("limits", "verify", "trust_env") if name in options}
-    return {**options, "transport": LentConnections(kept=KEPT_CONNECTIONS, **own)}
+    return {**options, "transport": LentConnections(kept=KEPT_CONNECTIONS, **own), "event_hooks": {"response": [awatch]}}
 
 
 class Lines:
@@ -272,6 +318,19 @@ def check_not_truncated(call: Call, prompt_tokens: int | None, peer: Peer) -> No
     if sent is None or not prompt_tokens or prompt_tokens >= 0.8 * sent or sent < 0.9 * call.context_tokens:
         return
     raise peer.truncated(f"it read {prompt_tokens} of about {sent} prompt tokens", call.context_tokens)
+
+
+def other_model(call: Call, said: str) -> Violation | None:
+    """Named when the server says that a model answered which the catalog knows as another one than was asked for. Names
+    that the catalog does not know are the server's own way to write the same."""
+    if said == call.model:
+        return None
+    from qwen_router.catalog import Catalog
+
+    asked, answered = (Catalog.load().resolve(name) for name in (call.model, said))
+    if asked is None or answered is None or asked.id == answered.id:
+        return None
+    return Violation("other_model", f"asked for {call.model}, answered by {shortened(said, 80)}")
 
 
 def base64_text(attachment: Attachment, peer: Peer) -> str:

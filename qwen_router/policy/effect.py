@@ -44,7 +44,9 @@ class Previous:
 class Circumstances:
     """What a decision depends on besides request and machine. None is unknown: a condition on it does not hold.
 
-    `waiting` says how many replies an engine is busy with: its name, its endpoint, their number.
+    `waiting` says how many replies an engine is busy with: its name, its endpoint, their number. `resting` are endpoints
+    that must not be asked now: name, endpoint, why. `holder` is who answered this conversation last where several endpoints
+    serve one model: name, endpoint, the model's name there.
     """
 
     minute_of_day: int | None = None
@@ -54,6 +56,8 @@ class Circumstances:
     spent: Spent = field(default_factory=Spent)
     previous: Previous | None = None
     waiting: tuple[tuple[str, str, int], ...] = ()
+    resting: tuple[tuple[str, str, str], ...] = ()
+    holder: tuple[str, str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

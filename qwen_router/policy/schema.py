@@ -106,12 +106,16 @@ class Price(Frozen):
 
 
 class ContextControl(Frozen):
-    """Windows are opened in a few sizes, so that a resident model is not reloaded for a slightly longer prompt."""
+    """Windows are opened in a few sizes, so that a resident model is not reloaded for a slightly longer prompt.
+
+    `tools`: a model is shown as many tools as suit its size (those in use first, the reply says so), or all of them.
+    """
 
     buckets_tokens: tuple[Annotated[int, Field(gt=0)], ...] = Field(
         default=(4096, 8192, 16384, 32768, 65536, 131072, 262144), min_length=1
     )
     max_answer_tokens: int = Field(default=2048, gt=0)
+    tools: Literal["by_size", "all"] = "by_size"
 
     @model_validator(mode="after")
     def _rising(self) -> Self:
@@ -217,10 +221,12 @@ class Fallback(Frozen):
 
 
 class Privacy(Frozen):
-    """Which engines may see a request."""
+    """Which engines may see a request. `control_tokens`: whether an engine that would parse them out of a message gets them
+    rewritten (the reply says so), or is not asked at all."""
 
     engines: tuple[EngineName, ...] = ()
     remote_endpoints: bool = False
+    control_tokens: Literal["rewrite", "refuse"] = "rewrite"
 
 
 class Expected(Frozen):

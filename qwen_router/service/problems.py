@@ -9,6 +9,7 @@ neither a caller nor a log.
 from __future__ import annotations
 
 import logging
+import math
 import re
 import traceback
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from qwen_router.errors import InvalidRequest, RouterError, UnknownName
+from qwen_router.errors import EngineError, InvalidRequest, RouterError, UnknownName
 from qwen_router.service.body import encode
 
 logger = logging.getLogger("qwen_router.service")
@@ -58,7 +59,10 @@ def error_body(error: RouterError, *, path: str) -> dict[str, Any]:
 
 
 def error_response(error: RouterError, *, path: str, headers: Mapping[str, str] | None = None) -> Response:
-    """The whole answer to a request that failed before its first byte."""
+    """The whole answer to a request that failed before its first byte. `Retry-After` where the error knows when."""
+    wait_s = error.retry_after_s if isinstance(error, EngineError) else None
+    if wait_s is not None:
+        headers = {**(headers or {}), "retry-after": str(max(1, math.ceil(wait_s)))}
     return Response(
         encode(error_body(error, path=path)), status_code=error.http_status, headers=headers, media_type="application/json"
     )

@@ -106,7 +106,9 @@ class Turn:
         """The headers of every routed reply. The overhead is all time so far but the wait for the engine."""
         served = self.stream.served_by
         overhead_ms = (time.perf_counter() - self.started - self.waited_s) * 1000
+        failed = len(self.stream.failed)
         return {
+            **({"x-qwen-router-failed-attempts": str(failed)} if failed else {}),
             "x-qwen-router-model": served.build.model.id,
             "x-qwen-router-policy": self.stream.decision.table.policy.name,
             "x-qwen-router-thinking": thinking_header(served.thinking, served.budget_tokens),
@@ -144,6 +146,8 @@ def router_block(reply: Reply) -> dict[str, Any]:
         "overrides": decision.overrides,
         "usage_estimated": reply.usage.prompt_tokens is None or reply.usage.split_estimated,
     }
+    if reply.changes:
+        block["changes"] = reply.changes
     if reply.notice is not None:
         block["notice"] = reply.notice
     return block

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import socket
 import struct
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -31,6 +32,8 @@ class Asked:
 
 @dataclass(frozen=True)
 class Answer:
+    """`status` 0: none, the connection is cut."""
+
     status: int = 200
     body: Iterable[Any] = ()
     content_type: str = "application/json"
@@ -62,58 +65,11 @@ class LoopbackServer:
     """
 
     def __init__(self, answer: Callable[[Asked], Answer]) -> None:
+        self.answer = answer
         self.asked: list[Asked] = []
         self.faults: list[str] = []
         self.left_early = threading.Event()
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *_: object) -> None:
-                """Quiet."""
-
-            def handle_any(self) -> None:
-                length = int(self.headers.get("content-length") or 0)
-                raw = self.rfile.read(length)
-                headers = {name.lower(): value for name, value in self.headers.items()}
-                asked = Asked(self.command, self.path, headers, json.loads(raw) if raw else None)
-                outer.asked.append(asked)
-                self.send(answer(asked))
-
-            def send(self, reply: Answer) -> None:
-                try:
-                    self.send_response(reply.status)
-                    for name, value in {"content-type": reply.content_type, **reply.headers}.items():
-                        self.send_header(name, value)
-                    whole = "content-length" in reply.headers
-                    if not whole:
-                        self.send_header("transfer-encoding", "chunked")
-                    self.end_headers()
-                    if not _write(self.wfile, reply.body, whole=whole):
-                        self.cut()
-                except (BrokenPipeError, ConnectionResetError):
-                    self.close_connection = True
-                    outer.left_early.set()
-
-            def cut(self) -> None:
-                self.wfile.flush()
-                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                self.connection.close()
-                self.close_connection = True
-
-            do_GET = do_POST = handle_any
-
-            def finish(self) -> None:
-                try:
-                    super().finish()
-                except (OSError, ValueError):
-                    """The connection was cut."""
-
-        class Server(ThreadingHTTPServer):
-            request_queue_size = 128  # callers come all at once; five would see some of them cut
-
-        self._server = Server(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"outer": self}))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
@@ -135,3 +91,59 @@ class LoopbackServer:
         self._server.server_close()
         self._thread.join(timeout=5)
         assert kind is not None or not self.faults, self.faults
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    outer: LoopbackServer
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+    def handle_any(self) -> None:
+        length = int(self.headers.get("content-length") or 0)
+        raw = self.rfile.read(length)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        asked = Asked(self.command, self.path, headers, json.loads(raw) if raw else None)
+        self.outer.asked.append(asked)
+        self.send(self.outer.answer(asked))
+
+    def send(self, reply: Answer) -> None:
+        if not reply.status:
+            return self.cut()
+        try:
+            self.send_response(reply.status)
+            for name, value in {"content-type": reply.content_type, **reply.headers}.items():
+                self.send_header(name, value)
+            whole = "content-length" in reply.headers
+            if not whole:
+                self.send_header("transfer-encoding", "chunked")
+            self.end_headers()
+            if not _write(self.wfile, reply.body, whole=whole):
+                self.cut()
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True
+            self.outer.left_early.set()
+
+    def cut(self) -> None:
+        self.wfile.flush()
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+        self.close_connection = True
+
+    do_GET = do_POST = handle_any
+
+    def finish(self) -> None:
+        try:
+            super().finish()
+        except (OSError, ValueError):
+            """The connection was cut."""
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128  # callers come all at once; five would see some of them cut
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Quiet about clients that cut their connection."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)

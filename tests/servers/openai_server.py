@@ -70,7 +70,11 @@ def _calls(say: Say) -> list[dict[str, Any]]:
 
 
 def _whole(body: dict[str, Any], say: Say, reasoning_field: str) -> dict[str, Any]:
-    message = {"role": "assistant", "content": say.content or None, reasoning_field: say.reasoning or None}
+    message: dict[str, Any] = {
+        "role": "assistant",
+        "content": say.content or None,
+        reasoning_field: say.reasoning or None,
+    }
     if say.calls:
         message["tool_calls"] = _calls(say)
     choice = {"index": 0, "message": message, "finish_reason": say.finish_reason}
