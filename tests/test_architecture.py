@@ -51,6 +51,7 @@ HEAVY = {
     "ollama",
     "xllamacpp",
     "onnxruntime_genai",
+    "llguidance",
     "jinja2",
     "starlette",
     "rich",

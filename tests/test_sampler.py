@@ -61,6 +61,14 @@ def test_a_banned_token_is_never_drawn_and_the_scores_stay_as_they_were():
     assert (before == SCORES).all()
 
 
+@pytest.mark.parametrize("sampling", [Sampling(), Sampling(temperature=1.0, top_k=3), Sampling(temperature=2.0)], ids=str)
+def test_only_what_is_allowed_is_drawn_and_the_scores_stay_as_they_were(sampling):
+    before, allowed = SCORES.copy(), np.isin(np.arange(len(SCORES)), [0, 3, 7])
+    assert set(drawn(sampling, allowed=allowed, times=300)) <= {0, 3, 7}
+    assert drawn(sampling, allowed=allowed, banned=0, seen={7}, times=300)[0] == 0
+    assert (before == SCORES).all()
+
+
 def test_a_presence_penalty_counts_each_seen_token_once():
     assert drawn(Sampling(temperature=0, presence_penalty=0.6), seen={1, 6}, times=1) == {2: 1}
 

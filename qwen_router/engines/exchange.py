@@ -16,6 +16,7 @@ from typing import Any, Literal
 from qwen_router.engines.assemble import ReplyAssembler, estimated_tokens
 from qwen_router.engines.base import Call, Event, ThinkingPlan, Usage
 from qwen_router.engines.chatml import can_continue
+from qwen_router.engines.structured import formats_answer
 from qwen_router.engines.thinking import STOP_SENTENCE
 from qwen_router.engines.thought_budget import ThoughtBudget
 from qwen_router.engines.wire import ClosedUnheard, Peer, check_not_truncated
@@ -141,11 +142,8 @@ class Exchange:
 
 
 def wants_format_later(call: Call) -> bool:
-    """Whether the thought is left to come free before the format is asked for. Not with tools: a format that came behind
-    the thought would leave the model no way to call one.
-    """
-    calls_tools = bool(call.tools) and call.tool_choice != "none"
-    return call.response_format is not None and call.thinking.enabled and not calls_tools
+    """Whether the thought is left to come free before the format is asked for."""
+    return call.thinking.enabled and formats_answer(call)
 
 
 def answering(call: Call, reasoning: str) -> Call:

@@ -26,6 +26,7 @@ from qwen_router.engines.assemble import astream_in_thread
 from qwen_router.engines.base import Call, Event
 from qwen_router.engines.chat_template import renderer, template_of, tokenizer_config
 from qwen_router.engines.checkpoint_folder import named
+from qwen_router.engines.grammar import Grammars
 from qwen_router.engines.local_prompt import (
     PromptEncoder,
     chat_messages,
@@ -58,6 +59,7 @@ class _Loaded:
     tokenizer: Any
     prompts: PromptEncoder
     end_ids: frozenset[int]
+    grammars: Grammars
     template: str
 
 
@@ -94,7 +96,7 @@ class OnnxEngine:
         path = self._path(call.model)
         with self._borrowed(path, call) as (loaded, load_s), _wrapped(path):
             plan = self._plan(call, loaded)
-            generation = Generation(plan, decoder(loaded.tokenizer))
+            generation = Generation(plan, decoder(loaded.tokenizer), loaded.grammars.of(call))
             loop = TokenLoop(OnnxSteps(loaded.model, max_tokens=plan.context_tokens), generation, engine=self.name)
             yield from replied(call, generation, loop.run(), load_s=load_s)
 
@@ -222,6 +224,7 @@ def _loaded(folder: OnnxFolder, model: Any) -> _Loaded:
             control_ids={token.content: int(i) for i, token in tokenizer.get_added_tokens_decoder().items()},
         ),
         end_ids=folder.end_ids,
+        grammars=Grammars(tokenizer, folder.end_ids),
         template=template,
     )
 

@@ -31,9 +31,20 @@ class Sampler:
     def __post_init__(self) -> None:
         self._random = np.random.default_rng(None if self.seed is None else self.seed % 2**63)
 
-    def pick(self, scores: Scores, *, seen: Set[int] = frozenset(), banned: int | None = None) -> int:
-        """The id of the next token: never `banned`; `seen` are the ids that a presence penalty counts."""
+    def pick(
+        self,
+        scores: Scores,
+        *,
+        seen: Set[int] = frozenset(),
+        banned: int | None = None,
+        allowed: npt.NDArray[np.bool_] | None = None,
+    ) -> int:
+        """The id of the next token: never `banned`, and only what is `allowed` (as long as `scores`; None: anything);
+        `seen` are the ids that a presence penalty counts.
+        """
         sampling = self.sampling
+        if allowed is not None:
+            scores = np.where(allowed, scores, np.float32(-np.inf))
         if banned is not None or (sampling.presence_penalty and seen):
             scores = scores.copy()
         if banned is not None:

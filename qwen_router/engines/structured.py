@@ -1,6 +1,6 @@
 """Answers as JSON: checked against the whole schema, dug out of the prose around it, asked for in words as a last resort.
 
-The grammar is the engine's (`response_format`, `format`, guided decoding); this is what is left to do on our side.
+The grammar is the engine's (`response_format`, `format`, guided decoding), or `grammar.py`; this is what is left to do.
 
     python -c "from qwen_router.engines.structured import json_problem; print(json_problem('{}', {'required': ['a']}))"
 """
@@ -17,6 +17,12 @@ from qwen_router.engines.base import Call
 
 _FENCE = re.compile(r"```(?:json)?[ \t]*\n(.*?)\n?```", re.DOTALL)
 _SHOWN_CHARS = 120
+
+
+def formats_answer(call: Call) -> bool:
+    """Whether the answer is to be held to a format. Not with tools: a format would leave the model no way to call one."""
+    calls_tools = bool(call.tools) and call.tool_choice != "none"
+    return call.response_format is not None and not calls_tools
 
 
 def json_problem(answer: str, schema: Mapping[str, Any]) -> str:

@@ -1,10 +1,10 @@
 """Generates token by token, whatever computes the scores: the thinking budget, stop strings, exact counts.
 
 A loop of our own instead of an engine's `generate()`: the budget is held to the token (at the limit the stop sentence and
-`</think>` are put into the same cache and the answer goes on), `<think>` cannot be opened when thinking is off, and leaving
-the iterator stops the work at the next token. `Generation` decides, and may be a row of a batch (`batch_loop.py`);
-`TokenLoop` runs one alone. What computes the scores is the engine's, what is drawn from them `sampler.py`'s, the plan
-`token_plan.py`'s.
+`</think>` are put into the same cache and the answer goes on), `<think>` cannot be opened when thinking is off, a grammar
+holds the answer and leaves the thought free (`grammar.py`), and leaving the iterator stops the work at the next token.
+`Generation` decides, and may be a row of a batch (`batch_loop.py`); `TokenLoop` runs one alone. What computes the scores is
+the engine's, what is drawn from them `sampler.py`'s, the plan `token_plan.py`'s.
 
     python -c "from qwen_router.engines.token_loop import StopStrings; print(StopStrings(('END',)).feed('a E'))"
 """
@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 from qwen_router.catalog.types import Sampling
 from qwen_router.engines.base import FinishReason
+from qwen_router.engines.grammar import Grammar
 from qwen_router.engines.sampler import Sampler, Scores
 from qwen_router.errors import EngineTimeout
 
@@ -91,10 +92,11 @@ class Tally:
 @dataclass
 class Generation:
     """One generation, without what computes the scores. `decode(id)` gives the next piece of text, or None while a
-    character is incomplete."""
+    character is incomplete. `grammar` is what the answer is held to."""
 
     plan: TokenPlan
     decode: Callable[[int], str | None]
+    grammar: Grammar | None = None
     tally: Tally = field(default_factory=Tally)
 
     def __post_init__(self) -> None:
@@ -119,7 +121,7 @@ class Generation:
             return self._rest(), ()
         else:
             ids, text = (token,), self._take(token)
-            if self._stops.hit or not self._room():
+            if self._stops.hit or self._complete() or not self._room():
                 return text + self._rest(), ()
         self._used_tokens += len(ids)
         return text, ids
@@ -154,7 +156,7 @@ class Generation:
         """Count the token where it belongs and give its text, cut at a stop string of the answer."""
         self._seen.add(token)
         text = self.decode(token) or ""
-        if token == self.plan.think_open_id and not self._opened and not self.tally.answer_tokens:
+        if token == self.plan.think_open_id and self._may_begin_thinking():
             self._inside = self._opened = True
         elif token == self.plan.think_close_id and self._inside:
             self._inside = False
@@ -162,13 +164,24 @@ class Generation:
             self.tally.reasoning_tokens += 1
         else:
             self.tally.answer_tokens += 1
+            if self.grammar is not None:
+                self.grammar.take(token)
             return self._stops.feed(text)
         return text
+
+    def _may_begin_thinking(self) -> bool:
+        return not self._opened and not self.tally.answer_tokens
 
     def _pick(self, scores: Scores) -> int:
         opening = self.plan.think_open_id
         may_open = self.plan.thinking or self._inside
-        return self._sampler.pick(scores, seen=self._seen, banned=None if may_open else opening)
+        allowed = self.grammar.allowed(len(scores)) if self.grammar is not None and not self._inside else None
+        if allowed is not None and opening is not None and may_open and self._may_begin_thinking():
+            allowed[opening] = True
+        return self._sampler.pick(scores, seen=self._seen, banned=None if may_open else opening, allowed=allowed)
+
+    def _complete(self) -> bool:
+        return self.grammar is not None and self.grammar.complete
 
 
 @dataclass

@@ -23,6 +23,7 @@ from qwen_router.engines.assemble import astream_in_thread
 from qwen_router.engines.base import Call, Event
 from qwen_router.engines.batch_loop import BatchLoop
 from qwen_router.engines.checkpoint_folder import Adapter, Checkpoint, named
+from qwen_router.engines.grammar import Grammars
 from qwen_router.engines.local_prompt import (
     PromptEncoder,
     chat_messages,
@@ -54,6 +55,7 @@ class _Loaded:
     prompts: PromptEncoder
     media: MediaReader
     end_ids: frozenset[int]
+    grammars: Grammars
     context_tokens: int
     template: str
     batch: BatchLoop
@@ -93,7 +95,8 @@ class TransformersEngine:
         folder = self._folder(call.model)
         with self._borrowed(folder, call) as (loaded, load_s), _wrapped(folder):
             media = loaded.media.opened(call)
-            generation = Generation(self._plan(call, loaded, media), decoder(loaded.tokenizer.backend_tokenizer))
+            decode, grammar = decoder(loaded.tokenizer.backend_tokenizer), loaded.grammars.of(call)
+            generation = Generation(self._plan(call, loaded, media), decode, grammar)
             yield from replied(call, generation, _texts(loaded, generation, media), load_s=load_s)
 
     def astream(self, call: Call) -> AsyncIterator[Event]:
@@ -205,7 +208,7 @@ def _loaded(model: Any, tokenizer: Any, folder: Path, max_batch: int) -> _Loaded
         return list(tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids)
 
     ends = model.generation_config.eos_token_id
-    end_ids = {*(ends if isinstance(ends, list) else [ends]), tokenizer.eos_token_id} - {None}
+    end_ids = frozenset(int(i) for i in {*(ends if isinstance(ends, list) else [ends]), tokenizer.eos_token_id} - {None})
     return _Loaded(
         model=model,
         tokenizer=tokenizer,
@@ -224,7 +227,8 @@ def _loaded(model: Any, tokenizer: Any, folder: Path, max_batch: int) -> _Loaded
             plain_encoder=lambda: plain_encoder(tokenizer.backend_tokenizer),
             control_ids={str(token): int(i) for i, token in tokenizer.added_tokens_decoder.items()},
         ),
-        end_ids=frozenset(int(i) for i in end_ids),
+        end_ids=end_ids,
+        grammars=Grammars(tokenizer.backend_tokenizer, end_ids),
         batch=BatchLoop(model, max_rows=max_batch, cpu_threads=_cpu_threads(model)),
         context_tokens=int(getattr(model.config.get_text_config(), "max_position_embeddings", 0) or 1 << 30),
         template=template,
