@@ -277,3 +277,20 @@ def test_the_engine_answers_many_callers_as_it_answers_one(dtype):
         at_once = list(pool.map(said, calls))
     assert at_once == one_by_one
     engine.close()
+
+
+def test_a_reply_that_would_end_within_its_thought_goes_on_behind_it():
+    scripted = iter([7, END_ID, 8, END_ID])
+
+    def scores() -> np.ndarray:
+        row = np.zeros(VOCABULARY, np.float32)
+        row[next(scripted)] = 1.0
+        return row
+
+    generation = Generation(plan([1, 2], budget=20), word)
+    assert generation.advance(scores()) == ("7 ", (7,))
+    text, ids = generation.advance(scores())
+    assert ids == STOP_IDS and text == "".join(map(word, STOP_IDS))
+    assert generation.advance(scores()) == ("8 ", (8,))
+    assert generation.advance(scores()) == ("", ())
+    assert (generation.tally.reasoning_tokens, generation.tally.answer_tokens, generation.tally.finish) == (1, 1, "stop")

@@ -138,14 +138,13 @@ class Generation:
         return not (full or spent)
 
     def _must_close(self, token: int) -> bool:
-        """True when the thinking budget is spent and the model does not close the block by itself now."""
+        """True when the model thinks and does not close the block by itself now, though its budget is spent or it would end
+        the reply, which has no answer yet.
+        """
+        if not self._inside or token == self.plan.think_close_id:
+            return False
         budget = self.plan.thinking_budget_tokens
-        return (
-            self._inside
-            and budget is not None
-            and self.tally.reasoning_tokens >= budget
-            and token != self.plan.think_close_id
-        )
+        return token in self.plan.end_ids or (budget is not None and self.tally.reasoning_tokens >= budget)
 
     def _close_thinking(self) -> str:
         self.tally.injected_tokens += len(self.plan.stop_thinking_ids)
