@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -294,3 +296,15 @@ def test_a_reply_that_would_end_within_its_thought_goes_on_behind_it():
     assert generation.advance(scores()) == ("8 ", (8,))
     assert generation.advance(scores()) == ("", ())
     assert (generation.tally.reasoning_tokens, generation.tally.answer_tokens, generation.tally.finish) == (1, 1, "stop")
+
+
+def test_a_process_may_end_while_a_reply_is_on_its_way():
+    """C++ aborts where a thread comes back from torch into a Python that is ending."""
+    program = """
+from qwen_router.engines.transformers import TransformersEngine
+from tests.test_engines import call_of
+stream = TransformersEngine().stream(call_of("qwen3-nano", think=True, max_answer_tokens=900))
+print(next(iter(stream)))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, "Reasoning" in done.stdout) == (0, True), done.stderr

@@ -11,11 +11,14 @@ requests share one seed and know neither min-p nor a presence penalty of their o
 
 from __future__ import annotations
 
+import atexit
+import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from threading import Condition, Event, Thread
 from typing import Any
+from weakref import WeakSet
 
 from qwen_router.engines.batch_cache import Part, held_bytes, joinable, joined, new_cache, step_inputs
 from qwen_router.engines.sampler import Scores
@@ -25,6 +28,8 @@ from qwen_router.errors import EngineTimeout
 
 MAX_UNREAD_PIECES = 256
 """When every reader is this far behind, the batch waits for them."""
+EXIT_S = 5.0
+"""So long the end of the process waits for a step that runs."""
 _LOOK_AGAIN_S = 0.05
 
 
@@ -81,7 +86,9 @@ class BatchLoop:
         self._reading: list[_Row] = []
         self._groups: list[_Group] = []
         self._worker: Thread | None = None
+        self._last_worker: Thread | None = None  # it may still be on its way out
         self._bytes_per_token = 0.0  # unknown until the first cache is seen
+        _loops.add(self)
 
     def run(self, generation: Generation) -> Generator[str, None, None]:
         """The text of `generation` as it comes, a piece for every step, some empty. Closing the generator frees its place.
@@ -92,7 +99,7 @@ class BatchLoop:
         with self._changed:
             self._waiting.append(row)
             if self._worker is None:
-                self._worker = Thread(target=self._work, name="qwen-router-batch", daemon=True)
+                self._worker = self._last_worker = Thread(target=self._work, name="qwen-router-batch", daemon=True)
                 self._worker.start()
         try:
             while (piece := self._next(row)) is not None:
@@ -118,6 +125,16 @@ class BatchLoop:
         if isinstance(piece, BaseException):
             raise piece
         return piece
+
+    def stop(self, within_s: float) -> None:
+        """Everybody leaves, and the thread ends with the step that runs, if that takes no longer."""
+        with self._changed:
+            worker = self._worker or self._last_worker
+            for row in (*self._waiting, *self._rows):
+                row.left = True
+            self._changed.notify_all()
+        if worker is not None:
+            worker.join(max(0.0, within_s))
 
     # --- the thread that works -------------------------------------------------------------------------------------
 
@@ -295,3 +312,14 @@ def _free_bytes(model: Any) -> float | None:
         free, _ = torch.cuda.mem_get_info(model.device)
         return float(free + torch.cuda.memory_reserved(model.device) - torch.cuda.memory_allocated(model.device))
     return None
+
+
+_loops: WeakSet[BatchLoop] = WeakSet()
+
+
+@atexit.register
+def _stop_all() -> None:
+    """A thread that comes back from torch into a Python that is ending is taken away, and C++ aborts for that."""
+    deadline = time.monotonic() + EXIT_S
+    for loop in list(_loops):
+        loop.stop(deadline - time.monotonic())
