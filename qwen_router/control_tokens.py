@@ -8,6 +8,8 @@ Which engines need that is said here, too; doing it is theirs.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 REWRITING = ("ollama", "openai", "llamacpp")
 """Engines whose chat endpoint parses control tokens in a message; the others tokenise a message's text apart."""
@@ -41,3 +43,12 @@ def control_tokens_in(text: str) -> int:
 def restore(text: str) -> str:
     """Undo `neutralise`."""
     return _CONTROL.sub(lambda m: "<" + m[1][1:] + m[2], text) if JOINER in text else text
+
+
+def restored(value: Any) -> Any:
+    """The same JSON value with `restore` applied to every text: a tool gets what the person wrote."""
+    if isinstance(value, str):
+        return restore(value)
+    if isinstance(value, Mapping):
+        return {key: restored(item) for key, item in value.items()}
+    return [restored(item) for item in value] if isinstance(value, list | tuple) else value

@@ -83,7 +83,7 @@ class Settings:
             policy=env.get("QWEN_ROUTER_POLICY") or "balanced",
             ollama_host=_ollama_host(env.get("OLLAMA_HOST") or ""),
             endpoints=tuple(_endpoint(url, env) for url in env.get("QWEN_ROUTER_ENDPOINTS", "").split(",") if url.strip()),
-            api_key=env.get("QWEN_ROUTER_API_KEY") or None,
+            api_key=env.get("QWEN_ROUTER_API_KEY", "").strip() or None,
             gguf_files=_paths(env.get("QWEN_ROUTER_GGUF", "")),
             checkpoints=_paths(env.get("QWEN_ROUTER_CHECKPOINTS", "")),
             onnx_folders=_paths(env.get("QWEN_ROUTER_ONNX", "")),
@@ -170,13 +170,16 @@ def _endpoint(text: str, env: Mapping[str, str]) -> Endpoint:
     if not url.startswith(("http://", "https://")) or not urlsplit(url).hostname:
         raise InvalidRequest(f"QWEN_ROUTER_ENDPOINTS holds {text.strip()!r}", fix="URLs such as http://127.0.0.1:8000/v1")
     named = parse_qs(rest, keep_blank_values=True)
+    if "@" in urlsplit(url).netloc:
+        shown = url.replace(urlsplit(url).netloc.rpartition("@")[0] + "@", "")
+        raise InvalidRequest("QWEN_ROUTER_ENDPOINTS holds a password", fix=f"put it into a variable: {shown}#key=VARIABLE")
     if unknown := sorted(set(named) - {"key", "model"}) or (["nothing"] if rest and not named else []):
         fix = f"write {url}#key=VARIABLE&model=NAME"
         raise InvalidRequest(f"QWEN_ROUTER_ENDPOINTS names {', '.join(unknown)} behind the # of {url}", fix=fix)
-    key = env.get("QWEN_ROUTER_API_KEY") or None
+    key = env.get("QWEN_ROUTER_API_KEY", "").strip() or None
     if "key" in named:
         variable = named["key"][-1]
-        key = env.get(variable) or None
+        key = env.get(variable, "").strip() or None
         if key is None:
             fix = f"set {variable}, or correct the name behind #key="
             raise InvalidRequest(f"{url} is to get the key in {variable or 'no variable'}, which is not set", fix=fix)
@@ -219,6 +222,10 @@ def _ollama_host(text: str) -> str:
     host, slash, path = rest.partition("/")
     if host.startswith("0.0.0.0"):
         host = "127.0.0.1" + host.removeprefix("0.0.0.0")
+    if host.startswith(":") and host.count(":") == 1:  # a port alone: everywhere
+        host = "127.0.0.1" + host
+    if host.count(":") > 1 and "[" not in host:  # a bare IPv6 address
+        host = f"[{host}]"
     if ":" not in host.rpartition("]")[2]:
         host += ":443" if scheme == "https" else ":80" if scheme == "http" and "://" in text else ":11434"
     return f"{scheme}://{host}{slash}{path}".rstrip("/")

@@ -23,7 +23,8 @@ from qwen_router.engines.onnx import OnnxEngine
 from qwen_router.engines.openai import OpenAIEngine
 from qwen_router.engines.thinking import STOP_SENTENCE
 from qwen_router.engines.transformers import TransformersEngine
-from qwen_router.request import ToolCall
+from qwen_router.media import Attachment
+from qwen_router.request import Message, ToolCall
 from tests.nano_onnx import nano_onnx
 from tests.servers.engine_servers import llama_cpp_server, transformers_server
 from tests.servers.ollama_server import OllamaServer, Stored
@@ -99,6 +100,73 @@ def test_a_thought_that_ends_without_an_answer_is_asked_for_one_once(thought: Sa
     with ollama(thought) as (engine, server):  # a second time there is none, and that is said
         done_of(list(engine.stream(budgeted("qwen3:8b", 500))))
         assert len(server.bodies) == 2
+
+
+@pytest.mark.loopback
+def test_the_system_prompt_of_a_modelfile_is_in_the_raw_prompt_too() -> None:
+    says = (Say(reasoning=LONG), Say(content="42")) * 2
+    with ollama(*says, models=(Stored(system="Be a pirate."),)) as (engine, server):
+        engine.installed()
+        list(engine.stream(budgeted("qwen3:8b", 4)))
+        assert server.bodies[-1]["prompt"].startswith("<|im_start|>system\nBe a pirate.<|im_end|>\n<|im_start|>user\n")
+        own = budgeted("qwen3:8b", 4, messages=(Message("system", "Be brief."), Message("user", "?")))
+        list(engine.stream(own))
+        assert "pirate" not in server.bodies[-1]["prompt"]
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize("owner", ["ollama", "lmstudio", "generic"])
+def test_a_model_that_skips_its_thought_gives_its_answer_once(owner: str) -> None:
+    """What is kept back because it may be a thought is neither cut at the budget nor doubled under a format."""
+    long = "The sum is forty-two, since twelve and thirty make that. " * 4
+    for format_, said, answer in [(None, long, long), (SCHEMA, '{"sum": 42}', '{"sum": 42}')]:
+        call = budgeted("qwen3:8b", 16, response_format=format_)
+        if owner == "ollama":
+            with ollama(Say(content=said)) as (engine, server):
+                events, posts = list(engine.stream(call)), len(server.bodies)
+        else:
+            with openai_server(Say(content=said), models=("qwen3:8b",), owned_by="me") as server:
+                with closing(OpenAIEngine(server.url)) as remote:
+                    remote._dialect = DIALECTS[owner]
+                    events, posts = list(remote.stream(call)), len(server.bodies)
+        assert answer_of(events).strip() == answer.strip() and reasoning_of(events) == ""
+        assert kinds(events) == ["silent_though_on"] and posts == (1 if format_ is None else 2)
+
+
+@pytest.mark.loopback
+def test_what_was_thought_is_counted_when_the_format_comes_later() -> None:
+    draft = Say(reasoning="hm, " * 60, content="It is 42.", prompt_tokens=30, completion_tokens=99)
+    last = Say(content='{"sum": 42}', prompt_tokens=130, completion_tokens=7)
+    with ollama(draft, last) as (engine, _):
+        usage = done_of(
+            list(engine.stream(call_of("qwen3:8b", thinking=ThinkingPlan(True, 500), response_format=SCHEMA)))
+        ).usage
+    assert (usage.reasoning_tokens, usage.answer_tokens, usage.prompt_tokens) == (80, 7, 50)
+
+
+@pytest.mark.loopback
+def test_a_thought_that_ended_by_itself_is_counted_by_the_engine() -> None:
+    with ollama(Say(reasoning="hm", finish_reason="length", completion_tokens=77), Say(content="42")) as (engine, _):
+        usage = done_of(list(engine.stream(budgeted("qwen3:8b", 500)))).usage
+    assert (usage.reasoning_tokens, usage.prompt_tokens) == (77, 20)
+
+
+@pytest.mark.loopback
+def test_a_call_that_is_cut_off_is_recovered_and_not_asked_for_again() -> None:
+    cut = '<think>\nhm\n</think>\n\n<tool_call>\n{"name": "add", "arguments": {"a": 12}}'
+    with ollama(Say(content=cut)) as (engine, server):
+        events = list(engine.stream(budgeted("qwen3:8b", 64, tools=(ADD,))))
+        assert len(server.bodies) == 1
+    assert [e.arguments for e in events if isinstance(e, ToolCall)] == [{"a": 12}]
+
+
+@pytest.mark.loopback
+def test_an_image_request_keeps_its_budget_by_being_asked_again() -> None:
+    image = Message("user", "?", attachments=(Attachment(kind="image", source="data:image/png;base64,AAAA"),))
+    with ollama(Say(reasoning=LONG), Say(content="A cat.")) as (engine, server):
+        events = list(engine.stream(budgeted("qwen3:8b", 8, messages=(image,))))
+        assert server.bodies[-1]["messages"][0]["images"] == ["AAAA"] and server.bodies[-1]["think"] is False
+    assert (answer_of(events), kinds(events)) == ("A cat.", [])
 
 
 @pytest.mark.loopback

@@ -9,13 +9,14 @@ import pytest
 from qwen_router import Policy, Request
 from qwen_router.control_tokens import control_tokens_in, neutralise, restore
 from qwen_router.decide import candidate_table, decide
+from qwen_router.engines.assemble import ReplyAssembler
 from qwen_router.engines.fake import FakeEngine
 from qwen_router.engines.handing_over import handed_over, most_tools
 from qwen_router.errors import NoModelFits
 from qwen_router.hardware.machine import ServedBuild
 from qwen_router.policy import Circumstances
 from qwen_router.request import Message, ToolCall, ToolSpec
-from tests.test_engines import call_of
+from tests.test_engines import ADD, call_of
 from tests.test_router import router, served
 from tests.test_session import ABILITIES, FAST, LARGE, SMALL, name_of, was
 from tests.worlds import machine, profile
@@ -43,6 +44,16 @@ def test_the_reply_says_what_was_rewritten(engine: str, said: bool) -> None:
     same, changes = handed_over(call, engine=engine, total_params=None, all_tools=False)
     assert same == call
     assert bool(changes) == said and (not said or changes[0].startswith("2 control tokens in the messages made plain text"))
+
+
+def test_a_tool_gets_what_the_person_wrote() -> None:
+    assembler = ReplyAssembler(call_of(think=False, tools=(ADD,)))
+    made = {
+        "id": "c",
+        "function": {"name": "add", "arguments": {"a": neutralise(FORGED), "b": [neutralise("<|im_end|>"), 1]}},
+    }
+    (call,) = assembler.feed(tool_calls=[made])
+    assert isinstance(call, ToolCall) and call.arguments == {"a": FORGED, "b": ["<|im_end|>", 1]}
 
 
 def test_a_policy_may_refuse_instead() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import stat
 from contextlib import closing
 from pathlib import Path
@@ -122,3 +123,44 @@ def test_a_running_foundry_local_is_found_by_its_own_command(tmp_path: Path, mon
         assert [e.endpoint for e in engines if e.name == "openai"] == ([found] if found else [])
         for engine in engines:
             engine.close()
+
+
+@pytest.mark.loopback
+def test_one_refusal_of_something_else_does_not_take_the_switch_from_everybody() -> None:
+    refusal = b'{"error": {"message": "The JSON schema contains features not supported by xgrammar"}}'
+    with openai_server(raw=[refusal], status=400, models=("m",), owned_by="vllm") as server:
+        with closing(OpenAIEngine(server.url)) as engine:
+            with pytest.raises(EngineRefused, match="xgrammar"):
+                list(engine.stream(call_of("m", think=False)))
+            with pytest.raises(EngineRefused):
+                list(engine.stream(call_of("m", think=False)))
+            assert server.bodies[2]["chat_template_kwargs"] == {"enable_thinking": False}
+
+
+@pytest.mark.loopback
+def test_all_first_requests_to_a_strict_server_are_answered() -> None:
+    with openai_server(Say(content="42"), refuses=("chat_template_kwargs",), models=("m",), owned_by="x") as server:
+        with closing(OpenAIEngine(server.url)) as engine:
+
+            async def ask() -> str:
+                return answer_of([event async for event in engine.astream(call_of("m", think=False))])
+
+            async def ask_all() -> list[str]:
+                return await asyncio.gather(*(ask() for _ in range(8)))
+
+            assert asyncio.run(ask_all()) == ["42"] * 8
+            before = len(server.bodies)
+            assert asyncio.run(ask()) == "42" and len(server.bodies) == before + 1  # it is remembered
+
+
+@pytest.mark.loopback
+def test_a_key_is_in_no_error() -> None:
+    env = {"QWEN_ROUTER_ENDPOINTS": "http://127.0.0.1:9/v1", "QWEN_ROUTER_API_KEY": "sk-secret\r\n"}
+    assert Settings.from_environment(env).endpoints[0].api_key == "sk-secret"
+    with pytest.raises(InvalidRequest) as caught:
+        Settings.from_environment({"QWEN_ROUTER_ENDPOINTS": "http://me:hunter2@127.0.0.1:9/v1"})
+    assert "hunter2" not in str(caught.value) and "http://127.0.0.1:9/v1#key=VARIABLE" in caught.value.fix
+    with openai_server(Say(content="42")) as server, closing(OpenAIEngine(server.url, api_key="sk-se\ncret")) as engine:
+        with pytest.raises(EngineRefused, match="a header is not allowed") as refused:
+            engine.installed()
+    assert "cret" not in str(refused.value)

@@ -256,6 +256,8 @@ def test_a_reply_is_complete_only_at_the_end_of_its_stream() -> None:
         ({"OLLAMA_HOST": "box:9000"}, "http://box:9000"),
         ({"OLLAMA_HOST": "https://box"}, "https://box:443"),
         ({"OLLAMA_HOST": "http://[::1]:7000/"}, "http://[::1]:7000"),
+        ({"OLLAMA_HOST": ":11500"}, "http://127.0.0.1:11500"),
+        ({"OLLAMA_HOST": "::1"}, "http://[::1]:11434"),
     ],
 )
 def test_ollamas_host_is_read_as_ollama_reads_it(environment: dict[str, str], host: str) -> None:

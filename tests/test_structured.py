@@ -65,7 +65,12 @@ def test_a_schema_that_is_none_does_not_blame_the_answer(schema: dict[str, Any])
     ],
 )
 def test_json_is_taken_out_of_the_prose_around_it(text: str, found: str | None) -> None:
-    assert json_in(text) == found
+    assert json_in(text, {}) == found
+
+
+def test_of_several_values_the_one_that_fits_is_taken() -> None:
+    assert json_in('As the table in [1] shows, {"a": 1} or {"sum": 42}.', SCHEMA) == '{"sum": 42}'
+    assert json_in("[" * 200_000, SCHEMA) is None
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 1000])

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from qwen_router.control_tokens import restored
 from qwen_router.engines.base import (
     Call,
     Done,
@@ -133,12 +134,18 @@ class ReplyAssembler:
             bool(self.reasoning.strip())
             and self.is_empty
             and not (kept_back or self._pending or self._unformatted or self._native.begun or self.answer_began)
+            and not (self._answer_calls.is_open or self._reasoning_calls.is_open)
         )
 
     @property
     def in_thought(self) -> bool:
         """Whether what came last is reasoning, or may turn out to be."""
         return self._in_field or (self._parser is not None and self._parser.is_inside)
+
+    def thinks_now(self, *, if_unsure: bool) -> bool:
+        """`in_thought`; `if_unsure` is the answer where text is kept back because it may be either."""
+        sure = self._in_field or (self._parser is not None and self._parser.is_thinking)
+        return sure or (if_unsure and self.in_thought)
 
     def cut_thought(self, stop_sentence: str) -> Iterator[Event]:
         """The thought is left here: `stop_sentence` ends it, and the next content is the answer."""
@@ -147,6 +154,12 @@ class ReplyAssembler:
             yield from self._close_field()
         else:
             yield from self.feed(content=f"{stop_sentence}{CLOSE}\n\n")
+
+    def settle(self) -> None:
+        """The response is over, and its answer is not wanted: what is kept back of it goes."""
+        if self._parser is not None:
+            for _ in self._split(self._parser.finish()):
+                pass
 
     def violate(self, violation: Violation) -> None:
         self._extra.append(violation)
@@ -199,11 +212,11 @@ class ReplyAssembler:
         for call in self._native.finish():
             yield from self._calling(call)
         yield from self._call_from_reasoning()
-        yield from self._json_of_unformatted()
         reason = self._reason_of(finish_reason)
         promoted = self._is_misplaced_answer(reason)
         if promoted:
             yield from self._say(self._stripper.strip(self.reasoning.strip()))
+        yield from self._json_of_unformatted()
         usage, exact = self._usage(usage, completion_tokens)
         leaked = (*(self._parser.leaked if self._parser else ()), *self._answer_calls.leaked, *self._stripper.leaked)
         collected = Collected(
@@ -284,7 +297,7 @@ class ReplyAssembler:
         text = "".join(self._unformatted)
         if text:
             self._unformatted = []
-            found = json_in(text) or text
+            found = json_in(text, self._call.response_format or {}) or text
             self._answer.append(found)
             if self._first_answer_s is None:
                 self._first_answer_s = self.elapsed_s
@@ -325,7 +338,7 @@ class ReplyAssembler:
         self._calls += 1
         if self._first_answer_s is None:
             self._first_answer_s = self.elapsed_s
-        yield call
+        yield replace(call, arguments=restored(call.arguments))
 
     def _reason_of(self, finish_reason: str | None) -> FinishReason:
         if finish_reason in ("length", "max_tokens"):
@@ -336,7 +349,7 @@ class ReplyAssembler:
 
     def _is_misplaced_answer(self, reason: FinishReason) -> bool:
         """The answer sits in the reasoning: thinking is off, or a guess of ours took it for reasoning."""
-        if self._calls or self.answer.strip() or not self.reasoning.strip():
+        if self._calls or self.answer.strip() or self._unformatted or not self.reasoning.strip():
             return False
         unclosed_guess = self._guessed_inside and self._parser is not None and not self._parser.closed
         return not self._call.thinking.enabled or (unclosed_guess and reason == "stop")

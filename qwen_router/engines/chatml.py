@@ -25,6 +25,8 @@ from qwen_router.request import Message, ToolCall
 START, END = "<|im_start|>", "<|im_end|>"
 XML_FAMILIES = ("qwen3-coder", "qwen3.5", "qwen3.6", "qwen3.8")
 """Families whose templates ask for tool calls in XML; the others ask for JSON."""
+TAG_IN_PROMPT = ("qwen3-2507", "qwen3-next", "qwen3.5", "qwen3.6", "qwen3.8")
+"""Families whose templates open `<think>` themselves: a server that leaves it at that sends reasoning without the tag."""
 PRESERVING_FAMILIES = ("qwen3.6", "qwen3.8")
 """Families that forget their plan in a tool loop unless their template is told to keep what was thought."""
 
@@ -98,7 +100,8 @@ def conversation(call: Call) -> str:
     for n, message in enumerate(rest):
         after, before = rest[n + 1 : n + 2], rest[n - 1] if n else None
         if message.role == "assistant":
-            parts.append(_assistant(message, thinks=n > last_query, last=n == len(rest) - 1, xml=xml))
+            thinks = n > last_query or call.family == "qwen3.8"  # which keeps the block of every turn
+            parts.append(_assistant(message, thinks=thinks, last=n == len(rest) - 1, xml=xml))
         elif message.role == "tool":
             head = "" if before is not None and before.role == "tool" else f"{START}user"
             foot = "" if after and after[0].role == "tool" else f"{END}\n"

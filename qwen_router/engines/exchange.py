@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from qwen_router.engines.assemble import ReplyAssembler, estimated_tokens
 from qwen_router.engines.base import Call, Event, ThinkingPlan, Usage
-from qwen_router.engines.chatml import can_continue
+from qwen_router.engines.chatml import TAG_IN_PROMPT
 from qwen_router.engines.structured import formats_answer
 from qwen_router.engines.thinking import STOP_SENTENCE
 from qwen_router.engines.thought_budget import ThoughtBudget
@@ -63,7 +63,9 @@ class Exchange:
         self._budget = ThoughtBudget.of(call, own=ways.own_budget, can_leave=ways.raw or self._can_ask_again)
         self._assembler = ReplyAssembler(call, stops_before_answer=ways.holds_format)
         self._phase: Phase = "chat"
-        self._thought_tokens: int | None = None  # counted by us, where a thought was left
+        self._thought_tokens: int | None = None  # where a thought was left: counted by us, or by the engine at its end
+        self._read_tokens: int | None = None  # of the prompt, as the engine counted them then
+        self._added_tokens = 0  # put behind the thought
         self._asked_again = False
         self.left = False
 
@@ -97,29 +99,37 @@ class Exchange:
         if self._phase != "chat":
             return
         if self._assembler.answer_began:
+            self._thought_tokens = self._budget.spent_tokens
             self.left = True
-        elif piece and self._assembler.in_thought:
+        elif piece and self._assembler.thinks_now(if_unsure=self._call.family in TAG_IN_PROMPT):
             self._budget.count(piece)
             if self._budget.is_spent:
                 self._thought_tokens = self._budget.spent_tokens
-                yield from self._assembler.cut_thought(STOP_SENTENCE)
+                yield from self._cut()
                 self.left = True
 
-    def _after_thought(self) -> Iterator[Event]:
+    def _cut(self) -> Iterator[Event]:
+        self._added_tokens = estimated_tokens(STOP_SENTENCE)
+        yield from self._assembler.cut_thought(STOP_SENTENCE)
+
+    def _after_thought(self, usage: Usage, completion_tokens: int | None) -> Iterator[Event]:
         """At the end of a response that thought and said nothing, because it ran into its limit or stopped there: as if its
-        thought had been left.
+        thought had been left, but counted by the engine.
         """
         thinks = self._phase == "chat" and self._call.thinking.enabled and self._assembler.only_thought
-        if self.left or not thinks or not (self._ways.raw or self._can_ask_again) or not can_continue(self._call):
+        if self.left or not thinks or not (self._ways.raw or self._can_ask_again):
             return
-        self._thought_tokens = self._budget.spent_tokens
+        self._thought_tokens = self._budget.spent_tokens if completion_tokens is None else completion_tokens
+        self._read_tokens = usage.prompt_tokens
         if self._assembler.in_thought:
-            yield from self._assembler.cut_thought(STOP_SENTENCE)
+            yield from self._cut()
         self.left = True
 
     def _goes_on(self) -> bool:
         """At the end of a response: True when another one is to come."""
-        nothing_came = self._ways.holds_format and self._phase == "chat" and self._assembler.is_empty
+        if self._phase == "chat" and self._assembler.stops_before_answer:
+            self._assembler.settle()
+        nothing_came = self._assembler.stops_before_answer and self._phase == "chat" and self._assembler.is_empty
         if not self.left and not nothing_came:
             self._phase = "done"
             return False
@@ -132,8 +142,9 @@ class Exchange:
     ) -> Iterator[Event]:
         """The last events. Raises `ContextTruncated` when the engine's own count shows that the prompt was cut."""
         if self._thought_tokens is not None:  # what was thought is in the second prompt
-            added = self._thought_tokens + estimated_tokens(STOP_SENTENCE)
-            read = None if usage.prompt_tokens is None else max(0, usage.prompt_tokens - added)
+            read = self._read_tokens
+            if read is None and usage.prompt_tokens is not None:
+                read = max(0, usage.prompt_tokens - self._thought_tokens - self._added_tokens)
             usage = Usage(read, self._thought_tokens, completion_tokens, usage.cached_tokens, split_estimated=True)
         check_not_truncated(self._call, usage.prompt_tokens, self._peer)
         yield from self._assembler.finish(

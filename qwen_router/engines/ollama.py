@@ -13,6 +13,7 @@ import json
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
 from contextlib import aclosing, closing, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qwen_router.control_tokens import neutralise
@@ -22,6 +23,7 @@ from qwen_router.engines.clients import PerLoop, Shared
 from qwen_router.engines.exchange import Bodies, Post, answering
 from qwen_router.engines.local_prompt import effective_sampling, neutralised, tool_specs
 from qwen_router.engines.ollama_exchange import OllamaExchange, holds_format_back
+from qwen_router.engines.structured import formats_answer
 from qwen_router.engines.wire import (
     PROBE_TIMEOUT_S,
     ClosedUnheard,
@@ -67,6 +69,7 @@ class OllamaEngine:
         self._clients: Shared[ollama.Client] = Shared(self._client, lambda client: client._client.close())
         self._aclients: PerLoop[ollama.AsyncClient] = PerLoop(self._aclient, lambda client: client._client.aclose())
         self._shown: dict[str, _Shown] = {}  # by digest: what /api/show says does not change
+        self._systems: dict[str, str] = {}  # by name: the system prompt that a model brings
 
     def installed(self) -> tuple[ServedBuild, ...]:
         """Every model of `/api/tags`; loaded ones carry the context and memory that `/api/ps` names."""
@@ -166,10 +169,19 @@ class OllamaEngine:
         body = self._common(
             call, think=False, options=_options(call, call.max_answer_tokens, (*call.stop, END), thinks=True)
         )
-        body |= {"prompt": thought_prompt(call, reasoning), "raw": True}
-        if call.response_format is not None:
+        body |= {"prompt": thought_prompt(self._as_templated(call), reasoning), "raw": True}
+        if call.response_format is not None and formats_answer(call):
             body["format"] = dict(call.response_format) or "json"
         return body
+
+    def _as_templated(self, call: Call) -> Call:
+        """With the system prompt of the model's own Modelfile where the call has none: ChatHandler (server/routes.go) puts
+        it first, and a raw prompt would be without.
+        """
+        system = self._systems.get(call.model, "")
+        if not system or (call.messages and call.messages[0].role == "system"):
+            return call
+        return replace(call, messages=(Message("system", system), *call.messages))
 
     def _common(self, call: Call, *, think: bool, options: dict[str, Any]) -> dict[str, Any]:
         """What both have in common. `think` and `num_ctx` are always in it, and no prompt may be cut in silence: with
@@ -221,6 +233,7 @@ class OllamaEngine:
         name = str(model.model)
         found = catalog.resolve(name)
         shown = self._show(name, str(model.digest or ""))
+        self._systems[name] = shown.system
         if found is None and shown.base_name:
             found = catalog.resolve(shown.base_name)
         level = (model.details.quantization_level if model.details else None) or shown.quant
@@ -241,7 +254,7 @@ class OllamaEngine:
             return self._shown[digest]
         try:
             with self._guarded(None):
-                shown = _Shown.of(self._clients.get().show(name))
+                shown = _Shown.of(self._clients.get()._request(dict, "POST", "/api/show", json={"model": name}))
         except EngineError as error:
             if error.exit_code == 4:
                 raise
@@ -283,20 +296,30 @@ class OllamaEngine:
 
 
 class _Shown:
-    """What `/api/show` tells: the context that the model was trained for, its quantisation, the name in its metadata."""
+    """What `/api/show` tells: the context that the model was trained for, its quantisation, the name in its metadata, the
+    system prompt of its Modelfile (which `Client.show` drops)."""
 
-    def __init__(self, *, context_tokens: int | None = None, quant: str | None = None, base_name: str | None = None) -> None:
-        self.context_tokens, self.quant, self.base_name = context_tokens, quant, base_name
+    def __init__(
+        self,
+        *,
+        context_tokens: int | None = None,
+        quant: str | None = None,
+        base_name: str | None = None,
+        system: str = "",
+    ) -> None:
+        self.context_tokens, self.quant, self.base_name, self.system = context_tokens, quant, base_name, system
 
     @classmethod
-    def of(cls, shown: Any) -> _Shown:
-        info: Mapping[str, Any] = shown.modelinfo or {}
+    def of(cls, shown: Mapping[str, Any]) -> _Shown:
+        info: Mapping[str, Any] = shown.get("model_info") or {}
+        details: Mapping[str, Any] = shown.get("details") or {}
         context = info.get(f"{info.get('general.architecture')}.context_length")
         parts = [info.get("general.basename"), info.get("general.size_label"), info.get("general.finetune")]
         return cls(
             context_tokens=context if isinstance(context, int) and context > 0 else None,
-            quant=shown.details.quantization_level if shown.details else None,
+            quant=details.get("quantization_level"),
             base_name="-".join(str(part) for part in parts if part) if parts[0] else None,
+            system=str(shown.get("system") or ""),
         )
 
 

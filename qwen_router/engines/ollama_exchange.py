@@ -73,13 +73,14 @@ class OllamaExchange(Exchange):
         last = self._last
         if last is None and not self.left:
             raise self._peer.failed("the stream ended before the answer did")
-        yield from self._after_thought()
+        usage, completion_tokens = Usage(prompt_tokens=count(last, "prompt_eval_count")), count(last, "eval_count")
+        yield from self._after_thought(usage, completion_tokens)
         if self._goes_on() or last is None:
             return
         load_ns = count(last, "load_duration")
         yield from self._finished(
-            Usage(prompt_tokens=count(last, "prompt_eval_count")),
-            completion_tokens=count(last, "eval_count"),
+            usage,
+            completion_tokens=completion_tokens,
             finish_reason=_text(last.get("done_reason")),
             load_s=None if load_ns is None else load_ns / 1e9,
         )

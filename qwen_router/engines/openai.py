@@ -22,10 +22,10 @@ from qwen_router.engines.base import Call, Event
 from qwen_router.engines.chatml import END, PRESERVING_FAMILIES, thought_prompt
 from qwen_router.engines.clients import PerLoop, Shared
 from qwen_router.engines.dialects import GENERIC, Dialect, key_header, recognised
-from qwen_router.engines.exchange import Bodies, Exchange, Post, answering
+from qwen_router.engines.exchange import Bodies, Post, answering
 from qwen_router.engines.local_prompt import effective_sampling, neutralised, tool_specs
 from qwen_router.engines.openai_exchange import OpenAIExchange, holds_format_back
-from qwen_router.engines.structured import asking_for_format
+from qwen_router.engines.structured import asking_for_format, formats_answer
 from qwen_router.engines.thinking import STOP_SENTENCE
 from qwen_router.engines.wire import (
     PROBE_TIMEOUT_S,
@@ -109,6 +109,7 @@ class OpenAIEngine:
                         response.read()
                         self._judge(response, call, exchange)
                         continue
+                    self._lean = self._lean or exchange.lean  # it took what is left
                     exchange.starts(response.headers.get("content-type", ""))
                     for data in response.iter_bytes():
                         yield from exchange.feed(data)
@@ -121,7 +122,7 @@ class OpenAIEngine:
     async def astream(self, call: Call) -> AsyncIterator[Event]:
         import httpx
 
-        dialect = await asyncio.to_thread(self._known_dialect) if self._dialect is None else self._dialect
+        dialect = await asyncio.to_thread(self._known_dialect) if self._dialect is None else self._spoken_to(self._dialect)
         exchange = self._exchange(call, dialect)
         client = await self._aclients.get()
         while (post := exchange.post()) is not None:
@@ -131,6 +132,7 @@ class OpenAIEngine:
                         await response.aread()
                         self._judge(response, call, exchange)
                         continue
+                    self._lean = self._lean or exchange.lean  # it took what is left
                     exchange.starts(response.headers.get("content-type", ""))
                     async with aclosing(response.aiter_bytes()) as pieces:  # type: ignore[type-var]  # a generator
                         async for data in pieces:
@@ -261,11 +263,12 @@ class OpenAIEngine:
 
     def _exchange(self, call: Call, dialect: Dialect) -> OpenAIExchange:
         bodies = Bodies(
-            chat=lambda: Post("/chat/completions", self._body(call, dialect)),
-            raw=lambda reasoning: Post("/completions", self._raw_body(call, dialect, reasoning)),
-            formatted=lambda reasoning: Post("/chat/completions", self._body(answering(call, reasoning), dialect)),
+            chat=lambda: Post("/chat/completions", self._body(call, dialect, exchange.lean)),
+            raw=lambda reasoning: Post("/completions", self._raw_body(call, dialect, reasoning, exchange.lean)),
+            formatted=lambda said: Post("/chat/completions", self._body(answering(call, said), dialect, exchange.lean)),
         )
-        return OpenAIExchange(call, self._peer, dialect, bodies)
+        exchange = OpenAIExchange(call, self._peer, dialect, bodies, lean=self._lean)
+        return exchange
 
     def _common(self, call: Call, dialect: Dialect, *, thinks: bool) -> dict[str, Any]:
         """What chats and raw prompts have in common."""
@@ -281,10 +284,10 @@ class OpenAIEngine:
         }
         return body | {name: getattr(sampling, name) for name in sorted(dialect.samplers)}
 
-    def _body(self, call: Call, dialect: Dialect) -> dict[str, Any]:
+    def _body(self, call: Call, dialect: Dialect, lean: bool) -> dict[str, Any]:
         thinks = call.thinking.enabled
         body = self._common(call, dialect, thinks=thinks) | {
-            "messages": self._messages(call if dialect.formats != "never" else asking_for_format(call)),
+            "messages": self._messages(call if dialect.formats != "never" else asking_for_format(call), lean),
             "max_tokens": output_limit_tokens(call),
             "stop": list(call.stop) or None,
         }
@@ -303,30 +306,30 @@ class OpenAIEngine:
             body["tool_choice"] = _tool_choice(call.tool_choice)
         if call.response_format is not None and dialect.formats != "never" and not holds_format_back(call, dialect):
             body["response_format"] = _response_format(call.response_format)
-        return self._sendable(body)
+        return self._sendable(body, lean)
 
-    def _raw_body(self, call: Call, dialect: Dialect, reasoning: str) -> dict[str, Any]:
+    def _raw_body(self, call: Call, dialect: Dialect, reasoning: str, lean: bool) -> dict[str, Any]:
         """A prompt of our own rendering that ends behind the thought."""
         body = self._common(call, dialect, thinks=True) | {
-            "prompt": thought_prompt(call, reasoning),
+            "prompt": thought_prompt(call if dialect.formats != "never" else asking_for_format(call), reasoning),
             "max_tokens": call.max_answer_tokens,
             "stop": [*call.stop, END],
         }
-        if call.response_format is not None and dialect.formats == "always":
+        if call.response_format is not None and formats_answer(call) and dialect.formats == "always":
             if dialect.name == "llamacpp":
                 body["json_schema"] = dict(call.response_format)
             else:
                 body["response_format"] = _response_format(call.response_format)
-        return self._sendable(body)
+        return self._sendable(body, lean)
 
-    def _sendable(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        left_out = _OPTIONAL if self._lean else ()
+    def _sendable(self, body: Mapping[str, Any], lean: bool) -> dict[str, Any]:
+        left_out = _OPTIONAL if lean else ()
         return {key: value for key, value in body.items() if value is not None and key not in left_out}
 
-    def _messages(self, call: Call) -> list[dict[str, Any]]:
+    def _messages(self, call: Call, lean: bool) -> list[dict[str, Any]]:
         start = loop_start(call.messages)
         return [
-            self._message(message, carries_reasoning=not self._lean and position > start)
+            self._message(message, carries_reasoning=not lean and position > start)
             for position, message in enumerate(call.messages)
         ]
 
@@ -356,15 +359,15 @@ class OpenAIEngine:
             out["name"] = message.name
         return out
 
-    def _judge(self, response: httpx.Response, call: Call, exchange: Exchange) -> None:
+    def _judge(self, response: httpx.Response, call: Call, exchange: OpenAIExchange) -> None:
         """Return when another try is worth it (without the optional fields, or by another way), else raise."""
         status, said = response.status_code, error_text(response.text)
         low = said.lower()
         names_one = any(name in low for name in (*_OPTIONAL, "enable_thinking", "reasoning_content"))
         refuses = names_one or any(word in low for word in _REFUSAL_WORDS)
-        if status in (400, 422) and refuses and not self._lean:
+        if status in (400, 422) and refuses and not exchange.lean:
             _log.warning("%s refuses optional fields, trying without: %s", self.endpoint, said[:200])
-            self._lean = True
+            exchange.lean = True
             return
         fix = f"check the model name {call.model!r}" if status == 404 else None
         retry_after = response.headers.get("retry-after")

@@ -12,16 +12,20 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from qwen_router.engines.base import Call, Event, Usage
+from qwen_router.engines.chatml import can_continue
 from qwen_router.engines.dialects import Dialect
 from qwen_router.engines.exchange import Bodies, Exchange, Post, Ways, count, wants_format_later
 from qwen_router.engines.wire import Lines, Peer, error_text, json_object, other_model
 
 
 class OpenAIExchange(Exchange):
-    def __init__(self, call: Call, peer: Peer, dialect: Dialect, bodies: Bodies) -> None:
+    """`lean`: the optional fields are left out."""
+
+    def __init__(self, call: Call, peer: Peer, dialect: Dialect, bodies: Bodies, *, lean: bool) -> None:
         holds = holds_format_back(call, dialect)
-        ways = Ways(own_budget=dialect.budget_field is not None, raw=dialect.raw and not holds, holds_format=holds)
-        super().__init__(call, peer, ways, bodies)
+        raw = dialect.raw and not holds and can_continue(call)
+        super().__init__(call, peer, Ways(dialect.budget_field is not None, raw, holds), bodies)
+        self.lean = lean
         self._begin()
 
     def _begin(self) -> None:
@@ -65,9 +69,10 @@ class OpenAIExchange(Exchange):
             if not self._spoken:
                 raise self._peer.nonsense("a stream without a single event")
             raise self._peer.failed("the stream ended before the answer did")
-        yield from self._after_thought()
+        usage, completion_tokens = self._counts()
+        yield from self._after_thought(usage, completion_tokens)
         if not self._goes_on():
-            yield from self._last()
+            yield from self._finished(usage, completion_tokens=completion_tokens, finish_reason=self._finish_reason)
 
     def _line(self, line: str) -> Iterator[Event]:
         field, _, value = line.partition(":")
@@ -116,14 +121,13 @@ class OpenAIExchange(Exchange):
             self._finish_reason = str(choice["finish_reason"])
         yield from self._watch((reasoning or "") + (content or ""))
 
-    def _last(self) -> Iterator[Event]:
+    def _counts(self) -> tuple[Usage, int | None]:
         usage = Usage(
             prompt_tokens=count(self._usage, "prompt_tokens"),
             reasoning_tokens=count(self._usage.get("completion_tokens_details"), "reasoning_tokens"),
             cached_tokens=count(self._usage.get("prompt_tokens_details"), "cached_tokens"),
         )
-        completion_tokens = count(self._usage, "completion_tokens")
-        yield from self._finished(usage, completion_tokens=completion_tokens, finish_reason=self._finish_reason)
+        return usage, count(self._usage, "completion_tokens")
 
 
 def holds_format_back(call: Call, dialect: Dialect) -> bool:

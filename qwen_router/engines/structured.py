@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from qwen_router.engines.base import Call
 
 _FENCE = re.compile(r"```(?:json)?[ \t]*\n(.*?)\n?```", re.DOTALL)
 _SHOWN_CHARS = 120
+_BRACKET = re.compile(r"[{\[]")
+_MOST_BRACKETS = 500
 
 
 def formats_answer(call: Call) -> bool:
@@ -63,21 +66,26 @@ def begins_json(text: str) -> bool:
     return text.lstrip()[:1] in ("{", "[")
 
 
-def json_in(text: str) -> str | None:
-    """The one JSON value in a text that holds other words too: fenced, or from the first brace that starts one."""
+def json_in(text: str, schema: Mapping[str, Any]) -> str | None:
+    """The JSON value in a text that holds other words too, fenced or not: the first that fits the schema, or the longest."""
     if _parses(text):
         return text
-    for fenced in _FENCE.findall(text):
-        if _parses(fenced):
-            return str(fenced).strip()
-    decoder = json.JSONDecoder()
-    for match in re.finditer(r"[{\[]", text):
+    found = [fenced.strip() for fenced in _FENCE.findall(text) if _parses(fenced)] + list(_values_in(text))
+    fitting = (value for value in found if not json_problem(value, schema))
+    return next(fitting, max(found, key=len, default=None))
+
+
+def _values_in(text: str) -> Iterator[str]:
+    """Objects and lists, one behind the other; a text of nothing but brackets is left after some."""
+    decoder, end = json.JSONDecoder(), 0
+    for match in islice(_BRACKET.finditer(text), _MOST_BRACKETS):
+        if match.start() < end:
+            continue
         try:
             _, end = decoder.raw_decode(text, match.start())
         except (ValueError, RecursionError):
             continue
-        return text[match.start() : end]
-    return None
+        yield text[match.start() : end]
 
 
 def _parses(text: str) -> bool:

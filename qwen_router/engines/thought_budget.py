@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from qwen_router.engines.assemble import estimated_tokens
 from qwen_router.engines.base import Call
-from qwen_router.engines.chatml import can_continue
 from qwen_router.engines.thinking import ESTIMATE_TOLERANCE
 
 ONE_TOKEN_BYTES = 12
@@ -36,7 +35,7 @@ class ThoughtBudget:
     def of(cls, call: Call, *, own: bool, can_leave: bool) -> ThoughtBudget:
         """`own`: the engine was told the budget. `can_leave`: it can go on from a thought that was cut."""
         budget = call.thinking.budget_tokens
-        if not call.thinking.enabled or not budget or not can_leave or not can_continue(call):
+        if not call.thinking.enabled or not budget or not can_leave:
             return cls(None)
         return cls(round(budget * ESTIMATE_TOLERANCE) + OWN_SLACK_TOKENS if own else budget)
 

@@ -210,6 +210,11 @@ class ToolCallParser:
         self._code = CodeTracker()
         self.leaked: list[str] = []
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a call was begun that has not ended."""
+        return bool(self._open)
+
     def feed(self, text: str) -> list[Piece]:
         if not self._checker.expects_calls:
             return [text] if text else []

@@ -128,7 +128,10 @@ class Peer:
             return ClosedUnheard(f"{self._who} closed the connection without an answer", fix=self.start_hint, **self._where)
         if isinstance(error, httpx.TimeoutException):
             return self.timeout(why)
-        if isinstance(error, httpx.DecodingError | httpx.TooManyRedirects | httpx.LocalProtocolError):
+        if isinstance(error, httpx.LocalProtocolError):  # its words hold the header, and that the key
+            fix = "check the API key for line ends and other characters that a header cannot hold"
+            return EngineRefused(f"{self._who} cannot be asked: a header is not allowed", fix=fix, **self._where)
+        if isinstance(error, httpx.DecodingError | httpx.TooManyRedirects):
             return self.nonsense(why)
         broke = self.failed(f"the connection broke ({why})")
         broke.again = isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError)

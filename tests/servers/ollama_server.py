@@ -28,6 +28,7 @@ class Stored:
     context_length: int = 40960
     size: int = 5225388164
     loaded_context: int | None = None
+    system: str = ""
     basename: str | None = "Qwen3"
     size_label: str | None = "8B"
 
@@ -154,6 +155,7 @@ def _show(body: dict[str, Any], models: tuple[Stored, ...]) -> Answer:
         {
             "modelfile": "",
             "template": "",
+            **({"system": found.system} if found.system else {}),
             "details": found.details,
             "model_info": info,
             "capabilities": list(found.capabilities),
