@@ -90,6 +90,11 @@ class Wishes:
     seed: int | None = None
     stop: tuple[str, ...] = ()
 
+    def under(self, other: Wishes) -> Wishes:
+        """These wishes, with what `other` says on top."""
+        said = {name: value for name in self.__slots__ if (value := getattr(other, name)) not in (None, ())}
+        return replace(self, **said)
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -152,10 +157,11 @@ class Request:
             raise InvalidRequest("the body has no 'messages'", fix='send {"messages": [{"role": "user", "content": "..."}]}')
         if isinstance(body.get("system"), str | list):  # Anthropic and /api/generate keep it outside the messages
             messages = (_message({"role": "system", "content": body["system"]}, index=-1), *messages)
+        tools = tuple(_tool(tool, index=i) for i, tool in enumerate(_list(body.get("tools"), where="tools")))
         return cls(
             messages=messages,
-            tools=tuple(_tool(tool, index=i) for i, tool in enumerate(_list(body.get("tools"), where="tools"))),
-            tool_choice=_tool_choice(body.get("tool_choice")),
+            tools=tools,
+            tool_choice=_tool_choice(body.get("tool_choice"), tools),
             response_format=_response_format(body),
             session=_said(body, "session"),
             user=_said(body, "user"),
@@ -326,8 +332,18 @@ def _tool(tool: Any, *, index: int) -> ToolSpec:
     return ToolSpec(name=inner["name"], description=str(inner.get("description") or ""), parameters=parameters)
 
 
-def _tool_choice(choice: object) -> str | None:
-    """`auto`, `none`, `required`, or the name of the one tool that must be called."""
+def _tool_choice(choice: object, tools: Sequence[ToolSpec]) -> str | None:
+    """`auto`, `none`, `required`, or the name of the one tool that must be called. Raises `InvalidRequest` for another."""
+    named = _named_choice(choice)
+    if named in (None, "auto", "none", "required") or not tools or any(tool.name == named for tool in tools):
+        return named
+    offered = ", ".join(tool.name for tool in tools[:8])
+    raise InvalidRequest(
+        f"tool_choice names {_shown(named)}, which is not offered", fix=f"auto, none, required or {offered}"
+    )
+
+
+def _named_choice(choice: object) -> str | None:
     if choice is None or isinstance(choice, str):
         return {"any": "required"}.get(choice, choice) if choice else None
     if isinstance(choice, Mapping):
@@ -335,8 +351,11 @@ def _tool_choice(choice: object) -> str | None:
         name = inner.get("name") if isinstance(inner, Mapping) else choice.get("name")
         if isinstance(name, str):
             return name
-        return _tool_choice(choice.get("type"))
+        return _named_choice(choice.get("type"))
     raise InvalidRequest(f"tool_choice is {_shown(choice)}", fix="auto, none, required or a tool's name")
+
+
+_JSON_TYPES = ("object", "array", "string", "number", "integer", "boolean", "null")
 
 
 def _response_format(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -350,6 +369,9 @@ def _response_format(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
         raise InvalidRequest(f"the response format is {_shown(asked)}", fix="'json' or a JSON Schema object")
     if asked.get("type") == "text":
         return None
+    kind = asked.get("type")
+    if isinstance(kind, str) and kind not in (*_JSON_TYPES, "json_object", "json_schema"):
+        raise InvalidRequest(f"the response format has the type {_shown(kind)}", fix="json_object, json_schema or text")
     if asked.get("type") == "json_object":
         return {}
     if asked.get("type") == "json_schema":

@@ -280,7 +280,8 @@ class Router:
             age_s = time.monotonic() - self._served_at
             if age_s <= FRESH_S:
                 return self._served
-            if age_s <= STALE_S:  # good enough for this request; the next one gets the new list
+            # a list that lacks nobody is good enough for this request; the next one gets the new list
+            if age_s <= STALE_S and self._served and not self.unreachable:
                 if self._refresh is None or not self._refresh.is_alive():
                     self._refresh = threading.Thread(target=self._ask_engines, name="qwen-router-served", daemon=True)
                     self._refresh.start()

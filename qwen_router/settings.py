@@ -167,8 +167,9 @@ def _log(text: str) -> Path | None:
 def _endpoint(text: str, env: Mapping[str, str]) -> Endpoint:
     url, _, rest = text.strip().partition("#")
     url = url.rstrip("/")
-    if not url.startswith(("http://", "https://")) or not urlsplit(url).hostname:
-        raise InvalidRequest(f"QWEN_ROUTER_ENDPOINTS holds {text.strip()!r}", fix="URLs such as http://127.0.0.1:8000/v1")
+    if not url.startswith(("http://", "https://")) or not _has_port(url) or any(char.isspace() for char in url):
+        fix = "URLs such as http://127.0.0.1:8000/v1, with commas between them"
+        raise InvalidRequest(f"QWEN_ROUTER_ENDPOINTS holds {text.strip()!r}", fix=fix)
     named = parse_qs(rest, keep_blank_values=True)
     if "@" in urlsplit(url).netloc:
         shown = url.replace(urlsplit(url).netloc.rpartition("@")[0] + "@", "")
@@ -219,6 +220,7 @@ def _ollama_host(text: str) -> str:
         return "http://127.0.0.1:11434"
     url = text if "://" in text else f"http://{text}"
     scheme, _, rest = url.partition("://")
+    wrong = InvalidRequest(f"OLLAMA_HOST is {text.strip()!r}", fix="host, host:port or a URL: OLLAMA_HOST=127.0.0.1:11434")
     host, slash, path = rest.partition("/")
     if host.startswith("0.0.0.0"):
         host = "127.0.0.1" + host.removeprefix("0.0.0.0")
@@ -228,4 +230,15 @@ def _ollama_host(text: str) -> str:
         host = f"[{host}]"
     if ":" not in host.rpartition("]")[2]:
         host += ":443" if scheme == "https" else ":80" if scheme == "http" and "://" in text else ":11434"
-    return f"{scheme}://{host}{slash}{path}".rstrip("/")
+    made = f"{scheme}://{host}{slash}{path}".rstrip("/")
+    if not _has_port(made) or any(char.isspace() for char in made):
+        raise wrong
+    return made
+
+
+def _has_port(url: str) -> bool:
+    """Whether the port of a URL, if it has one, is a number that ports have."""
+    try:
+        return urlsplit(url).port != 0 and bool(urlsplit(url).hostname)
+    except ValueError:
+        return False

@@ -90,6 +90,24 @@ def test_a_bad_line_is_a_named_error_in_its_place_and_the_rest_is_answered() -> 
     assert rows[3]["id"] == 5  # known by its line
 
 
+def test_a_line_may_ask_for_what_a_chat_body_may(tmp_path: Path) -> None:
+    asked = [
+        {"id": "a", "text": "12 + 30?", "think": True},
+        {"id": "b", "text": "12 + 30?", "max_tokens": 2},
+        {"id": "c", "text": "12 + 30?", "model": "Qwen3-8B"},
+        {"id": "d", "text": "12 + 30?", "temperature": "hot"},
+        {"id": "e", "text": "12 + 30?", "domain": "math", "source": "a data set's own"},
+    ]
+    path = tmp_path / "in.jsonl"
+    path.write_text("\n".join(map(json.dumps, asked)), "utf-8")
+    code, out, _ = run("ask", "--jsonl", str(path), "--engine", "llamacpp", environment=NANO)
+    rows = lines(out)
+    assert code == 1
+    assert (rows[0]["thinking"], rows[1]["finish_reason"]) == (True, "length")
+    assert "the wished model is not served" in rows[2]["error"] and "temperature" in rows[3]["error"] and rows[4]["answer"]
+    assert len({row["request"] for row in rows if row.get("request")}) >= 3
+
+
 def test_thinking_is_in_the_lines_when_it_is_wanted(tmp_path: Path) -> None:
     path = sums(tmp_path / "in.jsonl", 2)
     words = ("ask", "--jsonl", str(path), "--engine", "llamacpp", "--think", "--reasoning")
@@ -102,6 +120,8 @@ def test_thinking_is_in_the_lines_when_it_is_wanted(tmp_path: Path) -> None:
     [
         pytest.param(["--jsonl", "missing.jsonl"], "cannot read 'missing.jsonl'", id="no-such-file"),
         pytest.param(["--jsonl", "-", "hello"], "--jsonl goes with neither text", id="text-beside-a-file"),
+        pytest.param(["--jsonl", "-", "-t", "mathematics"], "neither --template nor --set", id="template-beside-a-file"),
+        pytest.param(["--no-think", "--budget", "9", "hello"], "leaves nothing for --budget", id="budget-without-thinking"),
         pytest.param(["--out", "a.jsonl", "hello"], "need --jsonl", id="out-without-a-file"),
         pytest.param(["--jsonl", "-", "--fresh"], "--fresh needs --out", id="fresh-without-out"),
         pytest.param(["--jsonl", "-", "--model", "qwen3-nan"], "qwen3-nano", id="misspelt-model-names-the-near-one"),

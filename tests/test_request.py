@@ -15,7 +15,7 @@ from langchain_core.prompts import ChatPromptTemplate
 
 from qwen_router.errors import InvalidRequest
 from qwen_router.media import HEAD_BYTES, Attachment
-from qwen_router.request import Message, Request
+from qwen_router.request import Message, Request, Wishes
 
 
 def png(width_px: int, height_px: int, *, padding_bytes: int = 0) -> bytes:
@@ -299,3 +299,25 @@ def test_no_json_value_gives_anything_but_a_request_or_its_error(value: Any) -> 
         Request.of({"messages": value, "tools": value, "stop": value})
     except InvalidRequest as error:
         assert error.fix
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"response_format": {"type": "xml"}}, "'xml'"),
+        ({"response_format": {"type": "objekt"}}, "'objekt'"),
+        (
+            {"tools": [{"function": {"name": "add", "parameters": {}}}], "tool_choice": "nope"},
+            "'nope', which is not offered",
+        ),
+    ],
+)
+def test_what_no_engine_could_obey_is_the_callers_mistake(fields: dict[str, Any], said: str) -> None:
+    with pytest.raises(InvalidRequest, match=said):
+        Request.of({"messages": ["hi"], **fields})
+
+
+def test_wishes_on_top_of_others() -> None:
+    own = Wishes(model="a", thinking=False, stop=("x",))
+    assert own.under(Wishes(thinking=True)) == Wishes(model="a", thinking=True, stop=("x",))
+    assert own.under(Wishes()) == own

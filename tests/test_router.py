@@ -17,8 +17,9 @@ from qwen_router.engines.base import Call, Done, Event, Reasoning, Text
 from qwen_router.engines.fake import FakeEngine
 from qwen_router.errors import EngineUnreachable, InvalidRequest, NoModelFits, UnknownName
 from qwen_router.hardware.machine import ServedBuild
+from qwen_router.media import Attachment
 from qwen_router.policy import Policy
-from qwen_router.request import Request, Wishes
+from qwen_router.request import Message, Request, ToolSpec, Wishes
 from qwen_router.router import FRESH_S, Router
 from qwen_router.settings import Endpoint, Settings
 from tests.worlds import machine
@@ -274,6 +275,39 @@ def test_settings_read_lists_and_refuse_a_bad_timeout(tmp_path: Path) -> None:
         Settings.from_environment({"QWEN_ROUTER_ENDPOINTS": "notaurl"})
     with pytest.raises(InvalidRequest, match="'soon'"):
         Settings.from_environment({"QWEN_ROUTER_TIMEOUT_S": "soon"})
+
+
+@pytest.mark.parametrize("variable", ["OLLAMA_HOST", "QWEN_ROUTER_ENDPOINTS"])
+@pytest.mark.parametrize("value", ["http://box:xx", "http://a:1 http://b:2", "http://:99999"])
+def test_an_address_that_is_none_is_named_with_its_variable(variable: str, value: str) -> None:
+    with pytest.raises(InvalidRequest, match=variable):
+        Settings.from_environment({variable: value})
+
+
+def test_a_server_that_comes_back_is_found_by_the_next_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = FakeEngine(["ok"], models=[])
+    route = router(engine)
+    with pytest.raises(NoModelFits):
+        route.ask("hi")
+    engine._builds = (served("Qwen/Qwen3-8B"),)
+    monkeypatch.setattr(route, "_served_at", route._served_at - FRESH_S - 1)
+    assert route.ask("hi").answer == "ok"
+
+
+def test_files_are_refused_before_an_engine_is_asked() -> None:
+    engine = FakeEngine(["ok"], models=[served("Qwen/Qwen3-8B")])
+    note = Attachment(kind="file", source="YQ==", media_type="text/plain")
+    with pytest.raises(NoModelFits, match="send the text of the file"):
+        router(engine).ask(Request((Message("user", "what?", attachments=(note,)),)))
+    assert engine.calls == []
+
+
+def test_a_call_that_was_required_and_did_not_come_is_named() -> None:
+    tools = (ToolSpec("add", "Adds.", {"type": "object"}),)
+    engine = FakeEngine(["ok"], models=[served("Qwen/Qwen3-8B")])
+    for choice, named in [("required", ["no_tool_call"]), ("add", ["no_tool_call"]), ("auto", []), (None, [])]:
+        reply = router(engine).ask(Request((Message("user", "hi"),), tools=tools, tool_choice=choice))
+        assert [v.kind for v in reply.violations] == named
 
 
 def test_violations_are_counted_by_kind_engine_and_model() -> None:

@@ -222,7 +222,10 @@ async def test_health_says_which_engines_answer_but_not_past_a_key() -> None:
 
     body = (await ask(app_on(fake(), Down(endpoint="down")), "/health", method="GET")).json()
     assert body["status"] == "ok"
-    assert body["engines"] == [{"name": "fake", "models": 2}, {"name": "fake", "models": 0}]
+    assert body["engines"] == [
+        {"name": "fake", "endpoint": "fake", "models": 2},
+        {"name": "fake", "endpoint": "down", "models": 0},
+    ]
     assert body["problems"] == ["nobody listens there"]
     guarded = (await ask(app_on(api_key="k"), "/health", method="GET")).json()
     assert set(guarded) == {"status", "version"}

@@ -90,10 +90,11 @@ def ask(
     from qwen_router.errors import EngineError
     from qwen_router.request import Request, Wishes
 
+    if think is False and budget is not None:
+        raise InvalidRequest("--no-think leaves nothing for --budget", fix="drop one of them")
     wishes = Wishes(model=model, thinking=think, thinking_budget_tokens=budget, max_output_tokens=max_tokens, seed=seed)
     if jsonl is not None:
-        if words or attach:
-            raise InvalidRequest("--jsonl goes with neither text nor --attach", fix="put the requests into the file")
+        _check_alone(text_or_files=bool(words or attach), template=bool(template or values))
         from qwen_router.cli.ask_many import ask_many
 
         ask_many(
@@ -138,6 +139,15 @@ def ask(
             aside(line)
     finally:
         router.close()
+
+
+def _check_alone(*, text_or_files: bool, template: bool) -> None:
+    """Refuse what does not go with a file of requests."""
+    if text_or_files:
+        raise InvalidRequest("--jsonl goes with neither text nor --attach", fix="put the requests into the file")
+    if template:
+        fix = "fill the template into the file: qwen-router prompts fill"
+        raise InvalidRequest("--jsonl goes with neither --template nor --set", fix=fix)
 
 
 def reply_line(reply: Reply) -> dict[str, object]:

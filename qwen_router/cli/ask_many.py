@@ -152,7 +152,7 @@ def _parsed(path: str, wishes: Wishes) -> Iterator[tuple[Asked, int, Request | R
             told = ""
             if not isinstance(request, RouterError):
                 line_id = number if line_id is None else line_id
-                request = request.with_wishes(wishes)
+                request = request.with_wishes(request.wishes.under(wishes))
                 told = fingerprint(request)
             yield Asked(line_id, index, told), number, request
             index += 1

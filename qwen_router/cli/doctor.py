@@ -15,7 +15,7 @@ from qwen_router.errors import InvalidRequest, RouterError
 
 EXTRAS = {
     "llamacpp": "xllamacpp",
-    "transformers": "transformers",
+    "transformers": "transformers llguidance",
     "onnx": "onnxruntime_genai",
     "langchain": "langchain",
     "service": "starlette",
@@ -94,11 +94,11 @@ def _engine_checks() -> list[tuple[str, bool, str]]:
 
 
 def _extra_checks() -> list[tuple[str, bool, str]]:
-    return [
-        (
-            f"extra {extra}",
-            find_spec(module) is not None,
-            "installed" if find_spec(module) else f'pip install "qwen-router[{extra}]"',
-        )
-        for extra, module in EXTRAS.items()
-    ]
+    checks = []
+    for extra, modules in EXTRAS.items():
+        missing = [module for module in modules.split() if find_spec(module) is None]
+        fix = f'pip install "qwen-router[{extra}]"'
+        if missing and len(missing) < len(modules.split()):
+            fix = f"incomplete, without {', '.join(missing)}: {fix}"
+        checks.append((f"extra {extra}", not missing, fix if missing else "installed"))
+    return checks

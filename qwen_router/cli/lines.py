@@ -51,6 +51,13 @@ def line_count(path: str) -> int | None:
         return sum(1 for raw in lines if raw.strip())
 
 
+OPTIONS = (
+    "model think enable_thinking thinking_budget reasoning_effort max_tokens temperature top_p seed stop tool_choice "
+    "response_format max_latency_s deadline_s session user groups"
+).split()
+"""What a line may ask for beside its text, by the names of chat bodies; other fields are a data set's own."""
+
+
 def parse_line(raw: bytes, number: int) -> tuple[Any, Request | RouterError]:
     """(id, request or the error); a line without an id is known by its number."""
     from qwen_router.request import Request
@@ -70,11 +77,8 @@ def parse_line(raw: bytes, number: int) -> tuple[Any, Request | RouterError]:
         line_id = item.get("id", number)
         if "text" not in item and "messages" not in item:
             raise InvalidRequest(f"line {number} has neither 'text' nor 'messages'", fix='{"id": 1, "text": "..."}')
-        body = (
-            {"messages": item["messages"], "tools": item.get("tools")}
-            if "messages" in item
-            else {"text": item["text"], "tools": item.get("tools")}
-        )
+        said = "messages" if "messages" in item else "text"
+        body = {said: item[said], "tools": item.get("tools"), **{key: item[key] for key in OPTIONS if key in item}}
         return line_id, Request.of(_without_foreign_tools(body))
     except RouterError as error:
         return line_id, error

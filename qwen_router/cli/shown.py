@@ -82,6 +82,8 @@ def aftermath(reply: Reply, *, to_try: Mapping[str, str] = MappingProxyType({}))
     for such a violation, the notice."""
     yield from (f"before: {attempt}" for attempt in reply.failed_attempts)
     yield from reply.changes
+    if reply.finish_reason == "length":
+        yield "the answer was cut at its limit"
     for violation in reply.violations:
         fix = f"; try: {to_try[violation.kind]}" if violation.kind in to_try else ""
         yield f"violation: {violation.kind}: {violation.detail}{fix}"

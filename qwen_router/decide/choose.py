@@ -216,6 +216,8 @@ def _causes(
         refuse("pin", np.array([not build.answers_to(wishes.model) for build in table.builds], dtype=np.bool_)[of])
     wanted = [MODALITIES.index(m) for m in profile.modalities if m != "file"]
     refuse("modality", ~np.all(table.takes[:, wanted], axis=1)[of])
+    if "file" in profile.modalities:
+        refuse("modality", True)
     if request.tools and request.tool_choice != "none":
         refuse("tools", ~table.has_tools[of])
     if policy.privacy.control_tokens == "refuse" and request.holds_control_tokens:

@@ -117,9 +117,13 @@ def _help(decision: Decision) -> str:
             whys = dict.fromkeys(f"{engine} at {endpoint}: {why}" for engine, endpoint, why in decision.resting)
             return f"what could is left alone for a while ({'; '.join(whys)}): try again soon"
         case "modality":
+            if "file" in decision.profile.modalities:
+                return "no model reads files: send the text of the file in the message"
             wanted = "+".join(decision.profile.modalities)
             return f"no model served here takes {wanted}: install a Qwen-VL, -Audio or -Omni"
         case _:
+            if furthest == "control_tokens":
+                return "control tokens in a message: allow rewriting (privacy.control_tokens), or serve it with transformers"
             return f"the last {len(index)} were refused by {furthest.replace('_', ' ')}: loosen that in the policy"
 
 

@@ -25,6 +25,7 @@ ViolationKind = Literal[
     "budget_exceeded",  # more thinking tokens than the budget
     "empty_answer",  # neither an answer nor a tool call
     "invalid_json",  # a response format was asked for and the answer does not parse
+    "no_tool_call",  # a call was required and none came
     "invalid_tool_call",  # a tool call that names no known tool or whose arguments are no object
     "other_model",  # the server says that another model answered than was asked for
 ]

@@ -344,6 +344,9 @@ def verify(call: Call, collected: Collected) -> tuple[Violation, ...]:
         found.append(Violation("silent_though_on", "no reasoning came"))
     found.extend(Violation("leaked_tag", f"{tag} taken out of the answer") for tag in dict.fromkeys(collected.leaked))
     found.extend(Violation("invalid_tool_call", why) for why in collected.invalid_calls)
+    if call.tools and call.tool_choice not in (None, "auto", "none") and not collected.tool_calls:
+        what = "a tool" if call.tool_choice == "required" else call.tool_choice
+        found.append(Violation("no_tool_call", f"{what} was to be called, and was not"))
     over = _over_budget(call, collected)
     if over:
         found.append(Violation("budget_exceeded", over))

@@ -96,7 +96,8 @@ class Peer:
         if 300 <= status < 400:
             return self.refused(f"{said} (redirects are not followed)", fix="give the address that it redirects to")
         if status in (401, 403):
-            return self.refused(said, fix=fix or "set the API key that this server wants")
+            keys = "set QWEN_ROUTER_API_KEY, or name a variable: QWEN_ROUTER_ENDPOINTS=URL#key=VARIABLE"
+            return self.refused(said, fix=fix or keys)
         if status in (408, 504):
             return self.timeout(said)
         if status in (429, 502, 503):

@@ -71,7 +71,11 @@ async def engines_state(router: Router) -> dict[str, Any]:
     except RouterError as error:
         return {"engines": None, "problems": [error.problem]}
     engines = [
-        {"name": e.name, "models": sum(s.engine == e.name and s.endpoint == e.endpoint for s in served)}
+        {
+            "name": e.name,
+            "endpoint": e.endpoint,
+            "models": sum(s.engine == e.name and s.endpoint == e.endpoint for s in served),
+        }
         for e in router.engines
     ]
     return {"engines": engines, "problems": [error.problem for error in router.unreachable]}
