@@ -50,7 +50,6 @@ _TO_TRY = {
     "silent_though_on": "/pin a model that thinks, or /think off",
     "budget_exceeded": "/think off, or a smaller number",
     "empty_answer": "/think off, or ask again",
-    "prompt_truncated": "/new, or /pin a model with a larger window",
 }
 """What helps after a violation; the other kinds are mended by the time they are told."""
 

@@ -28,8 +28,8 @@ from qwen_router.demo import DEMO_MODEL_ID, demo_gguf
 from qwen_router.engines.assemble import ReplyAssembler, astream_in_thread, estimated_tokens
 from qwen_router.engines.base import Call, Event, FinishReason, Usage
 from qwen_router.engines.gguf_file import GgufInfo, gguf_group, gguf_info
-from qwen_router.engines.local_prompt import chat_messages, effective_sampling, neutralised, not_here, tool_specs
-from qwen_router.engines.residence import Residence, threads_for, usable_cores
+from qwen_router.engines.local_prompt import chat_messages, effective_sampling, neutralised, tool_specs
+from qwen_router.engines.residence import Residence, path_of, threads_for, usable_cores
 from qwen_router.engines.token_loop import StopStrings
 from qwen_router.errors import (
     EngineError,
@@ -135,10 +135,7 @@ class LlamaCppEngine:
         self._residence.close()
 
     def _path(self, model: str) -> Path:
-        path = self._files.get(model) or next((p for p in self._files.values() if str(p) == model), None)
-        if path is None:
-            raise not_here(model, self._files, kind="GGUF file", engine=self.name)
-        return path
+        return path_of(model, self._files, kind="GGUF file", engine=self.name)
 
     def _build(self, name: str, info: GgufInfo) -> ServedBuild:
         held = self._residence.held

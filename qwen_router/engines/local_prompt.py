@@ -24,14 +24,8 @@ from typing import Any
 from qwen_router.catalog.types import Sampling
 from qwen_router.control_tokens import neutralise
 from qwen_router.engines.base import Call
-from qwen_router.errors import EngineRefused, UnknownName
+from qwen_router.errors import EngineRefused
 from qwen_router.request import Message
-
-
-def not_here(model: str, known: Iterable[str], *, kind: str, engine: str) -> EngineRefused:
-    """The error for a model that the engine does not have, with close matches."""
-    unknown = UnknownName.among(model, known, kind=kind)
-    return EngineRefused(unknown.problem, fix=unknown.fix, engine=engine, endpoint="in process")
 
 
 def chat_messages(call: Call, *, arguments_as_text: bool, engine: str, media: Collection[str] = ()) -> list[dict[str, Any]]:

@@ -13,8 +13,9 @@ import json
 import logging
 import os
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -31,17 +32,16 @@ from qwen_router.engines.local_prompt import (
     PromptEncoder,
     chat_messages,
     decoder,
-    not_here,
     plain_encoder,
     template_options,
     tool_specs,
 )
 from qwen_router.engines.onnx_folder import OnnxFolder
-from qwen_router.engines.residence import Residence, threads_for, usable_cores
+from qwen_router.engines.residence import Residence, errors_as, path_of, threads_for, usable_cores
 from qwen_router.engines.sampler import Scores
 from qwen_router.engines.token_loop import Generation, TokenLoop, TokenPlan
 from qwen_router.engines.token_plan import EARLY_STOP, Limits, replied, token_plan
-from qwen_router.errors import EngineError, EngineRefused, MissingExtra, RouterError
+from qwen_router.errors import EngineError, EngineRefused, MissingExtra
 from qwen_router.hardware.machine import EngineName, ServedBuild
 
 _log = logging.getLogger(__name__)
@@ -94,7 +94,7 @@ class OnnxEngine:
 
     def stream(self, call: Call) -> Iterator[Event]:
         path = self._path(call.model)
-        with self._borrowed(path, call) as (loaded, load_s), _wrapped(path):
+        with self._borrowed(path, call) as (loaded, load_s), errors_as(partial(_translated, path=path)):
             plan = self._plan(call, loaded)
             generation = Generation(plan, decoder(loaded.tokenizer), loaded.grammars.of(call))
             loop = TokenLoop(OnnxSteps(loaded.model, max_tokens=plan.context_tokens), generation, engine=self.name)
@@ -109,7 +109,7 @@ class OnnxEngine:
     def prompt(self, call: Call) -> tuple[str, tuple[int, ...]]:
         """The prompt that `stream` would use, as text and as ids. Loads the model if need be."""
         path = self._path(call.model)
-        with self._borrowed(path, call) as (loaded, _), _wrapped(path):
+        with self._borrowed(path, call) as (loaded, _), errors_as(partial(_translated, path=path)):
             text, ids = self._prompt(call, loaded)
             return text, tuple(ids)
 
@@ -117,10 +117,7 @@ class OnnxEngine:
         return self._residence.borrow(path, serves=path.__eq__, timeout_s=call.timeout_s)
 
     def _path(self, model: str) -> Path:
-        path = self._folders.get(model) or next((f for f in self._folders.values() if str(f) == model), None)
-        if path is None:
-            raise not_here(model, self._folders, kind="ONNX folder", engine=self.name)
-        return path
+        return path_of(model, self._folders, kind="ONNX folder", engine=self.name)
 
     def _build(self, name: str, folder: OnnxFolder) -> ServedBuild:
         return ServedBuild(
@@ -156,7 +153,7 @@ class OnnxEngine:
         genai = _genai()
         _refuse_if_too_big(folder, folder.weights_mib, "it needs")
         threads = self._threads or threads_for(folder.weights_mib, cores=usable_cores())
-        with _wrapped(path):
+        with errors_as(partial(_translated, path=path)):
             config = genai.Config(str(path))
             options = {"intra_op_num_threads": threads, "log_severity_level": 4}  # errors come as exceptions
             config.overlay(json.dumps({"model": {"decoder": {"session_options": options}}}))
@@ -249,17 +246,6 @@ def _refuse_if_too_big(folder: OnnxFolder, needed_mib: float, what: str) -> None
             engine="onnx",
             endpoint="in process",
         )
-
-
-@contextmanager
-def _wrapped(path: Path) -> Iterator[None]:
-    """Whatever the runtime, the tokenizer or a template raises leaves as an error of ours."""
-    try:
-        yield
-    except RouterError:
-        raise
-    except Exception as error:  # the border: three libraries and any template may raise anything
-        raise _translated(error, path) from error
 
 
 def _translated(error: Exception, path: Path) -> EngineError:

@@ -64,7 +64,7 @@ class OpenAIEngine:
     """One server. `endpoint` is its base address, with or without `/v1`; a query in it (Azure's api-version) goes with every
     request. `api_key` is sent the way that the host wants it. `models` are served without being listed.
 
-    `timeout_s` bounds the questions about models; a call brings its own. Raises `InvalidRequest` for Ollama's `/v1`.
+    `timeout_s` bounds the questions about models; a call brings its own. Ollama's `/v1` is refused when it is asked.
     """
 
     name: EngineName = "openai"
@@ -287,7 +287,7 @@ class OpenAIEngine:
     def _body(self, call: Call, dialect: Dialect, lean: bool) -> dict[str, Any]:
         thinks = call.thinking.enabled
         body = self._common(call, dialect, thinks=thinks) | {
-            "messages": self._messages(call if dialect.formats != "never" else asking_for_format(call), lean),
+            "messages": self._messages(_asked(call, dialect), lean),
             "max_tokens": output_limit_tokens(call),
             "stop": list(call.stop) or None,
         }
@@ -311,7 +311,7 @@ class OpenAIEngine:
     def _raw_body(self, call: Call, dialect: Dialect, reasoning: str, lean: bool) -> dict[str, Any]:
         """A prompt of our own rendering that ends behind the thought."""
         body = self._common(call, dialect, thinks=True) | {
-            "prompt": thought_prompt(call if dialect.formats != "never" else asking_for_format(call), reasoning),
+            "prompt": thought_prompt(_asked(call, dialect), reasoning),
             "max_tokens": call.max_answer_tokens,
             "stop": [*call.stop, END],
         }
@@ -372,6 +372,11 @@ class OpenAIEngine:
         fix = f"check the model name {call.model!r}" if status == 404 else None
         retry_after = response.headers.get("retry-after")
         exchange.refused(self._peer.of_status(status, said, fix=fix, retry_after=retry_after))
+
+
+def _asked(call: Call, dialect: Dialect) -> Call:
+    """The call as its messages put it: with the format in words for a server that takes none."""
+    return asking_for_format(call) if dialect.formats == "never" else call
 
 
 def _has_version(endpoint: str) -> bool:

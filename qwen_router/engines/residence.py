@@ -1,6 +1,6 @@
 """One loaded model, many users: loads what is asked for, and swaps only when nobody uses what is there.
 
-Both local engines keep one model in memory. Any number of streams may share it; a stream that wants another model waits
+The local engines each keep one model in memory. Any number of streams may share it; a stream that wants another model waits
 for the others to end. What a model is and how it loads is the engine's.
 
     python -c "from qwen_router.engines.residence import Residence; print(Residence(str, lambda m: None, engine='x').held)"
@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Condition
 from typing import Generic, TypeVar
 
-from qwen_router.errors import EngineTimeout
+from qwen_router.errors import EngineError, EngineRefused, EngineTimeout, RouterError, UnknownName
 
 _MIB_PER_THREAD = 32
 """Weights that make one more thread worth its waiting at every layer. A choice between what was measured: at 4 MiB
@@ -30,6 +31,26 @@ def usable_cores() -> int:
 def threads_for(weights_mib: float, *, cores: int) -> int:
     """Threads for a model of this size: a small one spends more on waiting for its threads than on computing."""
     return max(1, min(cores, round(weights_mib / _MIB_PER_THREAD)))
+
+
+def path_of(model: str, known: Mapping[str, Path], *, kind: str, engine: str) -> Path:
+    """Where a model lies that is called by its name or by its path. Raises `EngineRefused` with close matches."""
+    path = known.get(model) or next((each for each in known.values() if str(each) == model), None)
+    if path is None:
+        unknown = UnknownName.among(model, known, kind=kind)
+        raise EngineRefused(unknown.problem, fix=unknown.fix, engine=engine, endpoint="in process")
+    return path
+
+
+@contextmanager
+def errors_as(ours: Callable[[Exception], EngineError]) -> Iterator[None]:
+    """The border to foreign libraries: whatever they raise leaves as `ours` makes it, and our own errors as they are."""
+    try:
+        yield
+    except RouterError:
+        raise
+    except Exception as error:  # tensors, tokenizers and any template may raise anything
+        raise ours(error) from error
 
 
 K = TypeVar("K")

@@ -11,8 +11,9 @@ holds exactly) and hands the text to the assembler. Pictures, videos and sounds 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Generator, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -28,18 +29,17 @@ from qwen_router.engines.local_prompt import (
     PromptEncoder,
     chat_messages,
     decoder,
-    not_here,
     plain_encoder,
     template_options,
     tool_specs,
 )
 from qwen_router.engines.media_input import MediaReader, Medium, processor_template
-from qwen_router.engines.residence import Residence, threads_for, usable_cores
+from qwen_router.engines.residence import Residence, errors_as, path_of, threads_for, usable_cores
 from qwen_router.engines.token_loop import Generation, TokenLoop, TokenPlan
 from qwen_router.engines.token_plan import EARLY_STOP, Limits, replied, token_plan
 from qwen_router.engines.torch_load import LoadOptions, load
 from qwen_router.engines.torch_steps import TorchSteps
-from qwen_router.errors import EngineError, EngineRefused, RouterError
+from qwen_router.errors import EngineError, EngineRefused
 from qwen_router.hardware.machine import EngineName, ServedBuild
 
 MAX_BATCH = 8
@@ -93,7 +93,7 @@ class TransformersEngine:
 
     def stream(self, call: Call) -> Iterator[Event]:
         folder = self._folder(call.model)
-        with self._borrowed(folder, call) as (loaded, load_s), _wrapped(folder):
+        with self._borrowed(folder, call) as (loaded, load_s), errors_as(partial(_translated, folder=folder)):
             media = loaded.media.opened(call)
             decode, grammar = decoder(loaded.tokenizer.backend_tokenizer), loaded.grammars.of(call)
             generation = Generation(self._plan(call, loaded, media), decode, grammar)
@@ -108,7 +108,7 @@ class TransformersEngine:
     def prompt(self, call: Call) -> tuple[str, tuple[int, ...]]:
         """The prompt that `stream` would use, as text and as ids. Loads the model if need be."""
         folder = self._folder(call.model)
-        with self._borrowed(folder, call) as (loaded, _), _wrapped(folder):
+        with self._borrowed(folder, call) as (loaded, _), errors_as(partial(_translated, folder=folder)):
             text, ids = self._prompt(call, loaded, loaded.media.opened(call))
             return text, tuple(ids)
 
@@ -116,10 +116,7 @@ class TransformersEngine:
         return self._residence.borrow(folder, serves=folder.__eq__, timeout_s=call.timeout_s)
 
     def _folder(self, model: str) -> Path:
-        folder = self._folders.get(model) or next((f for f in self._folders.values() if str(f) == model), None)
-        if folder is None:
-            raise not_here(model, self._folders, kind="local checkpoint", engine=self.name)
-        return folder
+        return path_of(model, self._folders, kind="local checkpoint", engine=self.name)
 
     def _build(self, name: str, thing: Checkpoint | Adapter) -> ServedBuild:
         known = Catalog.load().models
@@ -166,7 +163,7 @@ class TransformersEngine:
                 fix="name the folder that holds config.json and *.safetensors",
                 engine=self.name,
             )
-        with _wrapped(folder):
+        with errors_as(partial(_translated, folder=folder)):
             model, tokenizer = load(checkpoint, self._options_for(checkpoint), adapter)
             return _loaded(model, tokenizer, checkpoint.folder, self.parallel)
 
@@ -240,17 +237,6 @@ def _cpu_threads(model: Any) -> int | None:
     if str(model.device) != "cpu":
         return None
     return threads_for(sum(p.numel() * p.element_size() for p in model.parameters()) / 1024**2, cores=usable_cores())
-
-
-@contextmanager
-def _wrapped(folder: Path) -> Iterator[None]:
-    """Whatever torch, safetensors or a template raises leaves as an error of ours."""
-    try:
-        yield
-    except RouterError:
-        raise
-    except Exception as error:  # the border: three libraries and any template may raise anything
-        raise _translated(error, folder) from error
 
 
 def _translated(error: Exception, folder: Path) -> EngineError:
