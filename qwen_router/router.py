@@ -16,6 +16,7 @@ import uuid
 from collections import Counter, OrderedDict
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from qwen_router.batch import CONCURRENCY, answer_all, answers
 from qwen_router.catalog import Catalog
@@ -438,6 +439,12 @@ class Router:
             return
         known = [*served, *(name for m in self.catalog.models for name in (m.short_name, *m.ollama_tags))]
         raise UnknownName.among(name, known, kind="model", listing="`qwen-router models` lists them")
+
+
+@lru_cache(maxsize=8)
+def shared_router(settings: Settings) -> Router:
+    """One router a process and settings: models that it loads stay loaded for every chat model and tool."""
+    return Router(settings=settings)
 
 
 def _load(cores: int) -> float | None:

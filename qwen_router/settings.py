@@ -20,6 +20,9 @@ QWEN_ROUTER_RETRIES     how often a request asks an endpoint again that could no
 QWEN_ROUTER_IN_FLIGHT   how many requests run at one endpoint at the same time (64)
 QWEN_ROUTER_QUEUE       how many more may wait for it before one is turned away (256)
 QWEN_ROUTER_DECISIONS   file that decisions are logged to, without prompts (decisions.jsonl in the cache folder); off: none
+QWEN_ROUTER_TOOLS_ROOT  folder that file tools see, and nothing outside it (the working folder)
+QWEN_ROUTER_WEB_HOSTS   hosts that the web tool may fetch from, comma-separated; .example.org: all below it (none: it is off)
+QWEN_ROUTER_DATABASES   databases for the SQL tools, comma-separated: shop=sqlite:///shop.db,stock=postgresql://... (none)
 OLLAMA_HOST             where Ollama listens (http://127.0.0.1:11434)
 OLLAMA_NUM_PARALLEL     requests that Ollama answers side by side (1): it cannot be asked, so its own variable is read
 OLLAMA_MODELS           where Ollama keeps its models, when `pull` asks how much room is left there
@@ -101,6 +104,42 @@ class Settings:
             decision_log=_log(env.get("QWEN_ROUTER_DECISIONS") or ""),
             models_folder=_models_folder(env.get("QWEN_ROUTER_MODELS") or ""),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSettings:
+    """What tools may touch when nobody says more. URLs of databases may hold passwords: they are left out of every repr."""
+
+    root: Path
+    web_hosts: tuple[str, ...] = ()
+    databases: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> ToolSettings:
+        """Read the variables above. Raises `InvalidRequest` for a folder that is none and a database without a name."""
+        env = os.environ if environment is None else environment
+        root = Path(env.get("QWEN_ROUTER_TOOLS_ROOT") or ".").expanduser()
+        if not root.is_dir():
+            raise InvalidRequest(
+                f"QWEN_ROUTER_TOOLS_ROOT is {str(root)!r}, which is no folder", fix="make it, or correct it"
+            )
+        hosts = (host.strip().lower() for host in env.get("QWEN_ROUTER_WEB_HOSTS", "").split(","))
+        listed = (entry.strip() for entry in env.get("QWEN_ROUTER_DATABASES", "").split(","))
+        return cls(
+            root=root.resolve(),
+            web_hosts=tuple(host for host in hosts if host),
+            databases=dict(_database(entry) for entry in listed if entry),
+        )
+
+
+def _database(text: str) -> tuple[str, str]:
+    name, _, url = text.partition("=")
+    if not name.isidentifier() or "://" not in url:
+        raise InvalidRequest(
+            f"QWEN_ROUTER_DATABASES holds an entry that begins with {text[:12]!r}",
+            fix="write NAME=URL: shop=sqlite:///shop.db",
+        )
+    return name, url
 
 
 HUGGING_FACE, MODELSCOPE = "https://huggingface.co", "https://modelscope.cn"

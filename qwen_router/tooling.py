@@ -19,7 +19,7 @@ from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qwen_router.errors import InvalidTool, MissingExtra
 from qwen_router.folders import asset_folders
@@ -28,16 +28,27 @@ if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
 
 _EXTRA_PACKAGES = frozenset({"langchain_core", "langchain", "simpleeval", "pint"})
+_RIGHTS = ("dangerous", "untrusted", "cost_s", "timeout_s")
 _IMPORTS_LANGCHAIN = re.compile(r"^\s*(?:from|import)\s+langchain", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class ToolSignature:
-    """What a tool takes and gives, in the kinds that chains of tools join on: `number`, `unit`, `text`, ..."""
+    """What a tool takes and gives, in the kinds that chains of tools join on: `number`, `unit`, `text`, ...
+
+    `optional` are the inputs that it can do without. `dangerous` tools change or reach something: a person is asked first.
+    What an `untrusted` tool gives was written by strangers (a web page, a file): it is data and marked as such to models.
+    `cost_s` is about how long one call takes, `timeout_s` when it is given up.
+    """
 
     name: str
     inputs: Mapping[str, str]
     output: str
+    optional: frozenset[str] = frozenset()
+    dangerous: bool = False
+    untrusted: bool = False
+    cost_s: float = 0.1
+    timeout_s: float = 30.0
 
 
 def load_tools(folders: Sequence[Path] | None = None) -> dict[str, BaseTool]:
@@ -54,7 +65,8 @@ def load_tools(folders: Sequence[Path] | None = None) -> dict[str, BaseTool]:
 
 
 def signature_of(tool: BaseTool) -> ToolSignature:
-    """The declared types: `tool.metadata` holds `inputs` (argument to kind) and `output` (kind).
+    """The declared types: `tool.metadata` holds `inputs` (argument to kind) and `output` (kind), and, where they differ from
+    the defaults of `ToolSignature`, `dangerous`, `untrusted`, `cost_s` and `timeout_s`.
 
     Raises `InvalidTool` when they are missing or do not name the tool's own arguments.
     """
@@ -65,7 +77,22 @@ def signature_of(tool: BaseTool) -> ToolSignature:
         raise InvalidTool(f"the tool {tool.name!r} does not say what it takes and gives", fix=fix)
     if set(inputs) != set(tool.args) or not all(isinstance(kind, str) and kind for kind in inputs.values()):
         raise InvalidTool(f"the tool {tool.name!r} takes {sorted(tool.args)} but declares {sorted(inputs)}", fix=fix)
-    return ToolSignature(name=tool.name, inputs=dict(inputs), output=output)
+    more = {name: metadata[name] for name in _RIGHTS if name in metadata}
+    for name, value in more.items():
+        kind = bool if name in ("dangerous", "untrusted") else (int, float)
+        if not isinstance(value, kind) or (kind is not bool and (isinstance(value, bool) or not 0 <= value < float("inf"))):
+            wanted = "true or false" if kind is bool else "seconds"
+            raise InvalidTool(f"the tool {tool.name!r} has the {name} {value!r}", fix=f"give {wanted}")
+    optional = frozenset(inputs) - set(_schema(tool).get("required", ()))
+    return ToolSignature(name=tool.name, inputs=dict(inputs), output=output, optional=optional, **more)
+
+
+def _schema(tool: BaseTool) -> Mapping[str, Any]:
+    """The JSON Schema of the arguments, as models see it."""
+    from langchain_core.utils.function_calling import convert_to_openai_tool
+
+    schema: Mapping[str, Any] = convert_to_openai_tool(tool)["function"].get("parameters", {})
+    return schema
 
 
 def _need_langchain() -> None:

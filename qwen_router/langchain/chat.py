@@ -14,7 +14,6 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
 from dataclasses import asdict, replace
-from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Literal, Self
 
@@ -30,7 +29,7 @@ from qwen_router.policy import Policy
 from qwen_router.profile.tokens import estimate_tokens
 from qwen_router.reply import Reply
 from qwen_router.request import Request, ToolCall
-from qwen_router.router import Router
+from qwen_router.router import Router, shared_router
 from qwen_router.settings import Settings
 
 try:
@@ -258,7 +257,7 @@ class ChatQwenRouter(BaseChatModel):
             return self.router
         settings = Settings.from_environment()
         key = self.api_key.get_secret_value() if self.api_key else None
-        return _shared_router(replace(settings, api_key=key, timeout_s=self.timeout or settings.timeout_s))
+        return shared_router(replace(settings, api_key=key, timeout_s=self.timeout or settings.timeout_s))
 
     # ── what LangChain and LangSmith want to know ───────────────────────────────────────────────────────────────────
 
@@ -289,6 +288,11 @@ class ChatQwenRouter(BaseChatModel):
     def is_lc_serializable(cls) -> bool:
         return True
 
+    @classmethod
+    def get_lc_namespace(cls) -> list[str]:
+        """Where the public name is imported from, whatever file holds it."""
+        return ["qwen_router", "langchain"]
+
     @property
     def lc_secrets(self) -> dict[str, str]:
         return {"api_key": "QWEN_ROUTER_API_KEY"}
@@ -296,12 +300,6 @@ class ChatQwenRouter(BaseChatModel):
 
 def _secret(key: str | None) -> SecretStr | None:
     return None if key is None else SecretStr(key)
-
-
-@lru_cache(maxsize=8)
-def _shared_router(settings: Settings) -> Router:
-    """One router a process and settings: models that it loads stay loaded for every `ChatQwenRouter`."""
-    return Router(settings=settings)
 
 
 def _message(message: BaseMessage) -> dict[str, Any]:

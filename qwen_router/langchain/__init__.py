@@ -1,0 +1,8 @@
+"""LangChain's door: a chat model that is a router, and what agents and chains need beside it.
+
+python -c "from qwen_router.langchain import ChatQwenRouter; print(ChatQwenRouter().invoke('What is 12 + 30?').text)"
+"""
+
+from qwen_router.langchain.chat import ChatQwenRouter
+
+__all__ = ["ChatQwenRouter"]
