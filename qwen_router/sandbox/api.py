@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
 
-from qwen_router.sandbox import host
+from qwen_router.sandbox import host, kernel
 from qwen_router.sandbox.host import Limits, Run
 
 
@@ -46,6 +46,11 @@ class Protection:
         if self.contained:
             return f"contained by {', '.join(self.walls)}"
         return f"NOT CONTAINED: nothing on this system prevents {', '.join(name.replace('_', ' ') for name in self.missing)}"
+
+
+def kernel_contains() -> bool:
+    """Whether this kernel has the walls that contain everything (Landlock, seccomp), without starting anything."""
+    return kernel.landlock_version() > 0 and kernel.can_filter()
 
 
 @cache
