@@ -200,7 +200,7 @@ def module_of(name: str, source: str, *, file: str) -> types.ModuleType:
     module = types.ModuleType(name)
     module.__file__ = file
     sys.modules[name] = module
-    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+    linecache.cache[file] = (len(source), None, (source + "\n").splitlines(keepends=True), file)
     return module
 
 
