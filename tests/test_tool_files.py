@@ -368,7 +368,7 @@ def ask(tool: BaseTool, root: Path, **args: object) -> ToolMessage:
 def test_list_files_is_a_table(tools: dict[str, BaseTool], root: Path) -> None:
     table = json.loads(ask(tools["list_files"], root, path="data").content)
     assert table["columns"] == ["path", "kind", "bytes", "changed"]
-    assert [row[:3] for row in table["rows"]][0] == ["data/Sales.csv", "file", 8]
+    assert table["rows"][0][:3] == ["data/Sales.csv", "file", 8]
     deep = json.loads(ask(tools["list_files"], root, pattern="**/*.TXT").content)
     assert [row[0] for row in deep["rows"]] == ["data/deep/notes.txt"]
 

@@ -42,12 +42,28 @@ def call(tool: BaseTool, **args: str) -> ToolMessage:
         pytest.param("from solution import add\nassert add(1, 2) == 3", ("line 2",), id="imported-from-solution"),
         pytest.param("from calculator import add as plus\nassert plus(1, 2) == 3", ("line 2",), id="imported-from-any-name"),
         pytest.param("import mymath\nassert mymath.add(1, 2) == 3", ("line 2",), id="as-a-module"),
-        pytest.param("import unittest\nclass T(unittest.TestCase):\n    def setUp(self): self.n = 1\n    def test_a(self): self.assertEqual(add(self.n, 2), 3)\nif __name__ == '__main__':\n    unittest.main()", ("T.test_a",), id="unittest"),
-        pytest.param("import unittest\nclass T(unittest.TestCase):\n    def test_a(self):\n        with self.assertRaises(TypeError): add(1, 'b')\nunittest.main()", ("T.test_a",), id="unittest-main"),
-        pytest.param("class TestAdd:\n    def test_a(self):\n        assert add(1, 2) == 3", ("TestAdd.test_a",), id="a-plain-class"),
-        pytest.param("import math\ndef helper(x): return x\ndef test_a():\n    assert math.isclose(helper(add(.1, .2)), .3)", ("test_a",), id="helpers"),
+        pytest.param(
+            "import unittest\nclass T(unittest.TestCase):\n    def setUp(self): self.n = 1\n"
+            "    def test_a(self): self.assertEqual(add(self.n, 2), 3)\nif __name__ == '__main__':\n    unittest.main()",
+            ("T.test_a",),
+            id="unittest",
+        ),
+        pytest.param(
+            "import unittest\nclass T(unittest.TestCase):\n    def test_a(self):\n"
+            "        with self.assertRaises(TypeError): add(1, 'b')\nunittest.main()",
+            ("T.test_a",),
+            id="unittest-main",
+        ),
+        pytest.param(
+            "class TestAdd:\n    def test_a(self):\n        assert add(1, 2) == 3", ("TestAdd.test_a",), id="a-plain-class"
+        ),
+        pytest.param(
+            "import math\ndef helper(x): return x\ndef test_a():\n    assert math.isclose(helper(add(.1, .2)), .3)",
+            ("test_a",),
+            id="helpers",
+        ),
     ],
-)  # fmt: skip
+)
 def test_ways_of_writing_tests(tests: str, passed: tuple[str, ...]) -> None:
     outcome = run_tests(ADD, tests)
     assert outcome.ok, outcome
@@ -58,14 +74,29 @@ def test_ways_of_writing_tests(tests: str, passed: tuple[str, ...]) -> None:
     ("tests", "name", "told"),
     [
         pytest.param("assert add(2, 2) == 5", "line 1", "add(2, 2) == 5: 4 against 5", id="both-values"),
-        pytest.param("assert add(2, 2) == 5, 'two and two'", "line 1", "4 against 5 (two and two)", id="and-the-test-s-words"),
-        pytest.param("def test_a():\n    x = 5\n    assert add(2, 2) > x", "test_a", "add(2, 2) > x: 4 against 5", id="in-a-function"),
+        pytest.param(
+            "assert add(2, 2) == 5, 'two and two'", "line 1", "4 against 5 (two and two)", id="and-the-test-s-words"
+        ),
+        pytest.param(
+            "def test_a():\n    x = 5\n    assert add(2, 2) > x", "test_a", "add(2, 2) > x: 4 against 5", id="in-a-function"
+        ),
         pytest.param("assert not add(1, 1)", "line 1", "AssertionError: not add(1, 1)", id="no-comparison"),
         pytest.param("assert add('a' * 900, 'b') == ''", "line 1", "...", id="long-values-are-cut"),
-        pytest.param("import unittest\nclass T(unittest.TestCase):\n    def test_a(self): self.assertEqual(add(1, 1), 3)", "T.test_a", "2 != 3", id="unittest"),
-        pytest.param("import unittest\nclass T(unittest.TestCase):\n    def test_a(self):\n        for n in (1, 2):\n            with self.subTest(n=n): self.assertEqual(add(n, 1), 2)", "T.test_a", "3 != 2", id="a-subtest"),
+        pytest.param(
+            "import unittest\nclass T(unittest.TestCase):\n    def test_a(self): self.assertEqual(add(1, 1), 3)",
+            "T.test_a",
+            "2 != 3",
+            id="unittest",
+        ),
+        pytest.param(
+            "import unittest\nclass T(unittest.TestCase):\n    def test_a(self):\n        for n in (1, 2):\n"
+            "            with self.subTest(n=n): self.assertEqual(add(n, 1), 2)",
+            "T.test_a",
+            "3 != 2",
+            id="a-subtest",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_failed_test_says_its_values(tests: str, name: str, told: str) -> None:
     outcome = run_tests(ADD, tests)
     assert not outcome.ok
@@ -80,11 +111,19 @@ def test_a_failed_test_says_its_values(tests: str, name: str, told: str) -> None
     [
         pytest.param(ADD, "def test_a():\n    add(1, 'b')", "test_a", "TypeError: unsupported operand", id="an-exception"),
         pytest.param(ADD, "assert plus(1, 2) == 3", "line 1", "NameError: name 'plus'", id="a-name-that-is-not-there"),
-        pytest.param(ADD, "from solution import plus\nassert plus(1, 2)", "the tests", "ImportError: cannot import name 'plus'", id="an-import"),
+        pytest.param(
+            ADD,
+            "from solution import plus\nassert plus(1, 2)",
+            "the tests",
+            "ImportError: cannot import name 'plus'",
+            id="an-import",
+        ),
         pytest.param(ADD, "assert add(1, 2) ==", "the tests", "SyntaxError", id="tests-that-are-no-python"),
         pytest.param("def add(:", "assert 1", "the code", "SyntaxError", id="code-that-is-no-python"),
         pytest.param("1 / 0", "assert 1", "the code", "ZeroDivisionError", id="code-that-fails"),
-        pytest.param("import requests", "assert 1", "the code", "No module named 'requests'", id="code-that-needs-a-package"),
+        pytest.param(
+            "import requests", "assert 1", "the code", "No module named 'requests'", id="code-that-needs-a-package"
+        ),
         pytest.param("import sys; sys.exit(0)", "assert 1", "the code", "SystemExit", id="code-that-leaves"),
         pytest.param("import os; os._exit(0)", "assert 1", "the code", "left with code 0", id="code-that-leaves-silently"),
         pytest.param(ADD, "x = 1", "the tests", "no test was found", id="no-tests"),
@@ -93,7 +132,7 @@ def test_a_failed_test_says_its_values(tests: str, name: str, told: str) -> None
         pytest.param(ADD, "import pytest\ndef test_a(): pass", "the tests", "there is no pytest here", id="pytest"),
         pytest.param(ADD, "def test_a():\n    import os; os.kill(os.getpid(), 9); os.abort()", "test_a", "", id="a-crash"),
     ],
-)  # fmt: skip
+)
 def test_what_breaks_is_an_error_with_its_place(code: str, tests: str, name: str, told: str) -> None:
     outcome = run_tests(code, tests)
     assert not outcome.ok
@@ -117,7 +156,13 @@ def test_doctests_of_the_code_are_run() -> None:
 
 
 def test_skipped_tests_are_neither_passed_nor_failed() -> None:
-    tests = "import unittest\nclass T(unittest.TestCase):\n    @unittest.skip('later')\n    def test_a(self): pass\n    def test_b(self): pass"
+    tests = """
+import unittest
+class T(unittest.TestCase):
+    @unittest.skip('later')
+    def test_a(self): pass
+    def test_b(self): pass
+"""
     outcome = run_tests(ADD, tests)
     assert outcome.skipped == ("T.test_a",)
     assert outcome.ok
