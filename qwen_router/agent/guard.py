@@ -3,7 +3,7 @@
 One is made for each run. Which model answers is RouterMiddleware's business, whether the answer is right verification's, who
 may run a dangerous tool is asked by LangChain's HumanInTheLoopMiddleware.
 
-    python -c "from qwen_router.agent import Agent, Limits; print(Agent(limits=Limits(max_steps=1)).run('Convert 3 kg to g'))"
+    python -c "from qwen_router.agent import Agent, Limits; print(Agent(limits=Limits(max_steps=1)).run('Hello'))"
 """
 
 from __future__ import annotations
