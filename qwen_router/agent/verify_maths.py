@@ -280,9 +280,9 @@ def _form(what: Asked, stated: Stated) -> Finding:
     tree, said = what.tree, read(said_text)
     try:
         if what.kind == "derivative":
-            tree = parse(calculus("derivative", what.text, what.variable, timeout_s=4).exact, exact=True)
+            tree = parse(calculus("derivative", what.text, what.variable, timeout_s=4).exact)
         elif what.kind == "antiderivative":
-            said = parse(calculus("derivative", tidy(_without_bars(said_text)), what.variable, timeout_s=4).exact, exact=True)
+            said = parse(calculus("derivative", tidy(_without_bars(said_text)), what.variable, timeout_s=4).exact)
     except RouterError:
         return Finding(what.kind, None, "sympy could not do that")
     if names(said) - names(tree):
