@@ -89,7 +89,9 @@ _LEAD = re.compile(
     r"|hesapla)?\s*[:：]?\s*",
     re.IGNORECASE,
 )
-_END = re.compile(r"\s*(?:等于(?:多少|几)|是多少|的值|を計算して?(?:ください)?|kaçtır|kaç eder|is what|equals what)$", re.IGNORECASE)
+_END = re.compile(
+    r"\s*(?:等于(?:多少|几)|是多少|的值|を計算して?(?:ください)?|kaçtır|kaç eder|is what|equals what)$", re.IGNORECASE
+)
 _AT = re.compile(
     r"(?P<rest>.+?),?\s*\$?\s*\b(?:for|when|if|where|at|given(?: that)?|wenn|für|quand|si|当)\s*\$?\s*"
     r"(?P<at>[a-z]\s*=\s*[^=]+?(?:(?:,|\band\b|\$)+\s*\$?\s*[a-z]\s*=\s*[^=]+?)*)\s*\$?\s*时?",
@@ -169,7 +171,12 @@ def _equation(text: str, comma: bool) -> Asked | None:
     named = next((name for key, name in match.groupdict().items() if key.startswith("v") and name), None)
     if len(names(tree)) != 1 or (named is not None and named not in names(tree)):
         return None
-    return Asked("equation", "=".join(tidy(side, decimal_comma=comma) for side in inner.split("=")), tree, variable=next(iter(names(tree))))
+    return Asked(
+        "equation",
+        "=".join(tidy(side, decimal_comma=comma) for side in inner.split("=")),
+        tree,
+        variable=next(iter(names(tree))),
+    )
 
 
 def _integral(text: str) -> Asked | None:
@@ -188,7 +195,11 @@ def _derivative(text: str) -> Asked | None:
     match = _DERIVATIVE.fullmatch(text)
     if match is not None:
         inner = _formula(_BY.sub("", match["rest"]))
-    elif (lead := _LEAD.match(text)) and (by := _BY_DX.fullmatch(_formula(text[lead.end() :]))):
+    elif (
+        re.search(r"frac\s*\{\s*d\s*\}", text)
+        and (lead := _LEAD.match(text))
+        and (by := _BY_DX.fullmatch(_formula(text[lead.end() :])))
+    ):
         inner = by["rest"]
     else:
         return None

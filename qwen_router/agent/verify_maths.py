@@ -16,7 +16,18 @@ from typing import NamedTuple
 from qwen_router.agent.asked import DECIMAL_COMMA, Asked, asked
 from qwen_router.agent.figures import best_agreement, figures_in, is_about
 from qwen_router.agent.finding import Finding
-from qwen_router.agent.mathtext import NotMathematics, NoValue, Number, Tree, names, operations, read, same_function, tidy, value
+from qwen_router.agent.mathtext import (
+    NotMathematics,
+    NoValue,
+    Number,
+    Tree,
+    names,
+    operations,
+    read,
+    same_function,
+    tidy,
+    value,
+)
 
 MAX_ANSWER_CHARS = 20_000
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")
@@ -260,7 +271,9 @@ def _missing(what: Asked, given: list[Number]) -> str:
         return ""
     for solution in found.each:
         one = solution[what.variable]
-        if one.number is not None and not any(abs(complex(g) - one.number) <= 1e-2 * (1e-2 + abs(one.number)) for g in given):
+        if one.number is not None and not any(
+            abs(complex(g) - one.number) <= 1e-2 * (1e-2 + abs(one.number)) for g in given
+        ):
             return one.exact
     return ""
 
@@ -291,7 +304,11 @@ def _form(what: Asked, stated: Stated) -> Finding:
     if same is False and not names(said) and names(tree) and not stated.explicit:
         return Finding(what.kind, None, "no formula was found in the answer")
     relation = {"form": "equal to", "derivative": "the derivative of", "antiderivative": "an antiderivative of"}[what.kind]
-    return Finding(what.kind, same, f"{_short(said_text)} is {'' if same else 'not ' if same is False else 'perhaps '}{relation} {what.text}")
+    return Finding(
+        what.kind,
+        same,
+        f"{_short(said_text)} is {'' if same else 'not ' if same is False else 'perhaps '}{relation} {what.text}",
+    )
 
 
 def _without_bars(text: str) -> str:
@@ -335,7 +352,11 @@ def of_equalities(answer: str, *, language: str = "") -> Finding | None:
         verdict = _holds(match["left"], match["right"], language)
         checked += verdict is not None
         if verdict is False:
-            return Finding("equality", False, f"{_plain(match['left'])} = {_plain(match['right'])} is wrong: the left side is {_worked(match['left'], language)}")
+            return Finding(
+                "equality",
+                False,
+                f"{_plain(match['left'])} = {_plain(match['right'])} is wrong: the left side is {_worked(match['left'], language)}",
+            )
     return Finding("equality", True, f"{checked} equalities hold") if checked else None
 
 
