@@ -101,6 +101,9 @@ class Request:
     """One user turn: the messages so far, tools, response format, session and wishes.
 
     `user`, `groups`, `tags` and `commercial_use` are what the caller says of itself; policies may ask for them.
+    `escalation` says in a few words why another model should go on than the one that answered the session before: it is
+    shown with the decision and logged, so it is a label, not content. `hideable_tools` are the names of tools that may be
+    kept back where there are more than suit a model; None: any.
     """
 
     messages: tuple[Message, ...]
@@ -112,6 +115,8 @@ class Request:
     groups: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     commercial_use: bool | None = None
+    escalation: str | None = None
+    hideable_tools: tuple[str, ...] | None = None
     wishes: Wishes = field(default_factory=Wishes)
 
     @classmethod
@@ -168,6 +173,10 @@ class Request:
             groups=_said_list(body, "groups"),
             tags=_said_list(body, "tags"),
             commercial_use=commercial if isinstance(commercial := _metadata(body).get("commercial_use"), bool) else None,
+            escalation=_label(body.get("escalation")),
+            hideable_tools=None
+            if (names := body.get("hideable_tools")) is None
+            else tuple(str(name) for name in _list(names, where="hideable_tools")),
             wishes=_wishes(body),
         )
 
@@ -194,11 +203,22 @@ class Request:
 
     @property
     def repeats_a_call(self) -> bool:
-        """True when, in a tool loop, three of the last six calls are the same: whoever makes them is stuck."""
+        """True when, in a tool loop, the last call came three times among the last six: whoever makes it is stuck.
+
+        One that does something else after the three is not: it may be another model, asked to lead out of the loop.
+        """
         if not self.in_tool_loop:
             return False
-        calls = [(c.name, repr(sorted(c.arguments.items()))) for message in self.messages for c in message.tool_calls][-6:]
-        return any(calls.count(call) >= 3 for call in calls)
+        turns = [[(c.name, repr(sorted(c.arguments.items()))) for c in m.tool_calls] for m in self.messages if m.tool_calls]
+        calls = [call for turn in turns for call in turn][-6:]
+        return bool(turns) and any(calls.count(call) >= 3 for call in turns[-1])
+
+    @property
+    def escalates(self) -> str | None:
+        """Why another model should go on than the one that answered before: the caller's reason, or a stalled tool loop."""
+        if self.escalation is not None:
+            return self.escalation
+        return "the same tool call came three times of the last six" if self.repeats_a_call else None
 
     def with_wishes(self, wishes: Wishes) -> Request:
         return replace(self, wishes=wishes)
@@ -393,6 +413,17 @@ def _said(body: Mapping[str, Any], key: str) -> str | None:
     metadata = _metadata(body)
     value = body.get(key) or metadata.get(key) or metadata.get(f"{key}_id")
     return str(value)[:MAX_NAME_CHARS] if isinstance(value, str | int) and value != "" else None
+
+
+def _label(value: object) -> str | None:
+    """A few words on one line. Raises `InvalidRequest` for what is no text."""
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise InvalidRequest(
+            f"escalation is {_shown(value)}, not text", fix="say in a few words why another model should go on"
+        )
+    return " ".join(value.split())[:MAX_NAME_CHARS] or None
 
 
 def _said_list(body: Mapping[str, Any], key: str) -> tuple[str, ...]:

@@ -3,6 +3,22 @@
 python -c "from qwen_router.langchain import ChatQwenRouter; print(ChatQwenRouter().invoke('What is 12 + 30?').text)"
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from qwen_router.langchain.chat import ChatQwenRouter
 
-__all__ = ["ChatQwenRouter"]
+if TYPE_CHECKING:
+    from qwen_router.langchain.middleware import RouterMiddleware
+
+__all__ = ["ChatQwenRouter", "RouterMiddleware"]
+
+
+def __getattr__(name: str) -> Any:
+    """`RouterMiddleware` when it is first asked for: it needs `langchain` and LangGraph, which a chat model does not."""
+    if name != "RouterMiddleware":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from qwen_router.langchain.middleware import RouterMiddleware
+
+    return RouterMiddleware
