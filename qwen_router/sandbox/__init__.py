@@ -6,7 +6,18 @@ cannot do, by which wall, and what none of them prevents: docs/sandbox.md. `prot
     python -c "from qwen_router.sandbox import run_python; print(run_python('print(1)\\n2 + 2'))"
 """
 
-from qwen_router.sandbox.api import Failure, Protection, TestOutcome, protects, run_python, run_tests
+from qwen_router.sandbox.api import Failure, Protection, TestOutcome, kernel_contains, protects, run_python, run_tests
 from qwen_router.sandbox.host import Limits, Run, Stream
 
-__all__ = ["Failure", "Limits", "Protection", "Run", "Stream", "TestOutcome", "protects", "run_python", "run_tests"]
+__all__ = [
+    "Failure",
+    "Limits",
+    "Protection",
+    "Run",
+    "Stream",
+    "TestOutcome",
+    "kernel_contains",
+    "protects",
+    "run_python",
+    "run_tests",
+]

@@ -5,12 +5,13 @@ python -c "from qwen_router.sandbox import run_tests; print(run_tests('def f(x):
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
 
-from qwen_router.sandbox import host
+from qwen_router.sandbox import host, kernel
 from qwen_router.sandbox.host import Limits, Run
 
 
@@ -47,15 +48,20 @@ class Protection:
         return f"NOT CONTAINED: nothing on this system prevents {', '.join(name.replace('_', ' ') for name in self.missing)}"
 
 
+def kernel_contains() -> bool:
+    """Whether this kernel has the walls that contain everything (Landlock, seccomp), without starting anything."""
+    return kernel.landlock_version() > 0 and kernel.can_filter()
+
+
 @cache
 def protects() -> Protection:
     """Start the sandbox once, empty, and look which walls stand. Raises what `run_python` raises."""
     probe = host.run("probe", limits=Limits(wall_s=30))
     version = next((line["landlock_version"] for line in probe.told if "landlock_version" in line), 0)
-    return _protection(probe.walls, int(version))
+    return _protection(probe.walls, int(version), root=getattr(os, "getuid", lambda: 1)() == 0)
 
 
-def _protection(walls: tuple[str, ...], landlock_version: int) -> Protection:
+def _protection(walls: tuple[str, ...], landlock_version: int, *, root: bool) -> Protection:
     def by(*names: str) -> tuple[str, ...]:
         return tuple(name for name in names if name in walls)
 
@@ -65,7 +71,7 @@ def _protection(walls: tuple[str, ...], landlock_version: int) -> Protection:
         writing_files=landlock if "seccomp" in walls else (),  # Landlock leaves owners and modes to be changed
         network=by("seccomp", "network namespace"),
         programs=by("seccomp", "Landlock"),
-        processes=by("seccomp", "pid namespace"),
+        processes=by("seccomp") if root else by("seccomp", "pid namespace"),  # no limit counts root's processes
         signals=by("seccomp", "pid namespace") + (landlock if landlock_version >= 6 else ()),
         tracing=by("seccomp", "Landlock", "pid namespace"),
         memory=by("resource limits"),

@@ -32,21 +32,23 @@ def main(job_file: str) -> None:
     """Build the walls around a child process, wait for it and end as it did."""
     sys.path.insert(0, str(Path(__file__).parent))
     import kernel  # type: ignore[import-not-found]
-    import testing  # type: ignore[import-not-found]  # noqa: F401  (its file cannot be read later)
+    import testing  # type: ignore[import-not-found]
 
     del sys.path[0]
+    for name in ("kernel", "syscalls", "testing"):  # the code may have modules of these names
+        del sys.modules[name]
     job = json.loads(Path(job_file).read_text(encoding="utf-8", errors="surrogatepass"))
     report = os.open(job["report"], os.O_WRONLY | os.O_APPEND | getattr(os, "O_CLOEXEC", 0))
     os.unlink(job_file)
     if not hasattr(os, "fork"):
-        _inside(job, report, kernel, [])
+        _inside(job, report, kernel, testing, [])
         return
     kernel.die_with_parent()
     held = [f"{name} namespace" for name in kernel.namespaces()] if job["namespaces"] else []
     pid = os.fork()
     if pid == 0:
         kernel.die_with_parent()
-        _inside(job, report, kernel, held)
+        _inside(job, report, kernel, testing, held)
         return
     os.close(report)
     for stream in (0, 1, 2):
@@ -78,14 +80,16 @@ def _end_as(status: int) -> None:
 # ── the walls ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _inside(job: Mapping[str, Any], report: int, kernel: types.ModuleType, held: list[str]) -> None:
+def _inside(
+    job: Mapping[str, Any], report: int, kernel: types.ModuleType, testing: types.ModuleType, held: list[str]
+) -> None:
     """Put up the rest of the walls, say which stand, and run the job if none is missing that was promised."""
 
     def tell(**what: Any) -> None:
         os.write(report, (json.dumps(what) + "\n").encode())
 
     os.chdir(job["work"])
-    runs = {"python": _run_code, "tests": _run_tests, "probe": lambda job, tell: None}[job["mode"]]
+    runs: Callable[..., None] = {"python": _run_code, "tests": testing.run, "probe": lambda *given: None}[job["mode"]]
     _make_ready(job)
     if kernel.limit(**job["limits"]):
         held.append("resource limits")
@@ -98,8 +102,9 @@ def _inside(job: Mapping[str, Any], report: int, kernel: types.ModuleType, held:
         held.append("Landlock")
     if job["seccomp"] and kernel.filter_calls():
         held.append("seccomp")
-    sys.addaudithook(_audit_hook(job, strict=not (version and "seccomp" in held)))
-    held.append("audit hook")
+    if job["audit"]:
+        sys.addaudithook(_audit_hook(job, strict=not (version and "seccomp" in held)))
+        held.append("audit hook")
     tell(walls=held, landlock_version=version)
     missing = sorted(set(job["require"]) - set(held))
     if missing:
@@ -107,7 +112,7 @@ def _inside(job: Mapping[str, Any], report: int, kernel: types.ModuleType, held:
         return
     code = 0
     try:
-        runs(job, tell)
+        runs(job, tell, module_of, trace)
         tell(done=True)
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else int(error.code is not None)
@@ -198,7 +203,7 @@ def module_of(name: str, source: str, *, file: str) -> types.ModuleType:
     return module
 
 
-def _run_code(job: Mapping[str, Any], tell: Callable[..., None]) -> None:
+def _run_code(job: Mapping[str, Any], tell: Callable[..., None], *given: object) -> None:
     """Run the code as `__main__`; when its last statement is an expression, tell its value."""
     source = job["code"]
     module = module_of("__main__", source, file="code.py")
@@ -210,12 +215,6 @@ def _run_code(job: Mapping[str, Any], tell: Callable[..., None]) -> None:
         if value is not None:
             text = repr(value)
             tell(value=text if len(text) <= MOST_VALUE_CHARS else f"{text[:MOST_VALUE_CHARS]}... ({len(text):,} characters)")
-
-
-def _run_tests(job: Mapping[str, Any], tell: Callable[..., None]) -> None:
-    import testing
-
-    testing.run(job["code"], job["tests"], tell, module_of, trace)
 
 
 def trace(error: BaseException) -> str:

@@ -116,7 +116,7 @@ def run(mode: str, *, code: str = "", tests: str = "", limits: Limits | None = N
         remove(folder)
 
 
-SWITCHES = {"namespaces": True, "landlock": True, "seccomp": True}
+SWITCHES = {"namespaces": True, "landlock": True, "seccomp": True, "audit": True}
 """Walls that tests take away one at a time, to see that the others hold."""
 
 

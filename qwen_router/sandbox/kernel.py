@@ -197,6 +197,11 @@ def can_filter() -> bool:
     return _call(_SECCOMP[platform.machine()], 2, 0, ctypes.byref(action)) == 0
 
 
+def _low(argument: int) -> int:
+    """Where the lower half of an argument lies in what a filter sees (struct seccomp_data, little-endian)."""
+    return 16 + 8 * argument
+
+
 def filter_program(machine: str, pid: int) -> list[_Instruction]:
     """The filter: which calls pass, by number and, where the number is not enough, by arguments. The rest is EPERM.
 
@@ -204,21 +209,20 @@ def filter_program(machine: str, pid: int) -> list[_Instruction]:
     the other end of it, not to an address; limits are read, not set.
     """
     column, architecture = ARCHITECTURES[machine]
-    number, low, high = 0, (lambda i: 16 + 8 * i), (lambda i: 20 + 8 * i)
     refuse, let = (_RETURN, 0, 0, _ERROR | _EPERM), (_RETURN, 0, 0, _PASS)
 
     def only(argument: int, *values: int) -> list[_Instruction]:
         """Passes when the low half of the argument is one of the values (arguments that the kernel reads as an int)."""
         tests = [(_EQUAL, len(values) - i, 0, value) for i, value in enumerate(values)]
-        return [(_LOAD, 0, 0, low(argument)), *tests, refuse, let]
+        return [(_LOAD, 0, 0, _low(argument)), *tests, refuse, let]
 
     def null(argument: int) -> list[_Instruction]:
-        halves = [(_LOAD, 0, 0, low(argument)), (_EQUAL, 0, 2, 0), (_LOAD, 0, 0, high(argument)), (_EQUAL, 1, 0, 0)]
+        halves = [(_LOAD, 0, 0, _low(argument)), (_EQUAL, 0, 2, 0), (_LOAD, 0, 0, _low(argument) + 4), (_EQUAL, 1, 0, 0)]
         return [*halves, refuse, let]
 
     thread, new_namespace, unix, stream = 0x00010000, 0x7E020080, 1, 1
     argued: dict[str, list[_Instruction]] = {
-        "clone": [(_LOAD, 0, 0, low(0)), (_ANY_BIT, 0, 1, thread), (_ANY_BIT, 0, 1, new_namespace), refuse, let],
+        "clone": [(_LOAD, 0, 0, _low(0)), (_ANY_BIT, 0, 1, thread), (_ANY_BIT, 0, 1, new_namespace), refuse, let],
         "clone3": [(_RETURN, 0, 0, _ERROR | _ENOSYS)],  # its flags lie in memory; the C library goes on with clone
         "kill": only(0, pid),
         "tgkill": only(0, pid),
@@ -226,7 +230,7 @@ def filter_program(machine: str, pid: int) -> list[_Instruction]:
         "prlimit64": null(2),
         "ioctl": only(1, 0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451),  # sizes, blocking and closing: no terminal input
         "socketpair": [
-            *((_LOAD, 0, 0, low(0)), (_EQUAL, 0, 3, unix), (_LOAD, 0, 0, low(1)), (_AND, 0, 0, 0xF)),
+            *((_LOAD, 0, 0, _low(0)), (_EQUAL, 0, 3, unix), (_LOAD, 0, 0, _low(1)), (_AND, 0, 0, 0xF)),
             *((_EQUAL, 1, 0, stream), refuse, let),
         ],
         "sendto": null(4),
@@ -236,7 +240,7 @@ def filter_program(machine: str, pid: int) -> list[_Instruction]:
         (_LOAD, 0, 0, 4),
         (_EQUAL, 1, 0, architecture),
         (_RETURN, 0, 0, _KILL),
-        (_LOAD, 0, 0, number),
+        (_LOAD, 0, 0, 0),
     ]
     for numbers in ALLOWED.values():
         if numbers[column] >= 0:

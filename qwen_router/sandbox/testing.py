@@ -15,7 +15,7 @@ import inspect
 import sys
 import types
 import unittest
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from typing import Any
 
@@ -25,8 +25,7 @@ _EXPLAIN = "_qwen_router_explain"
 
 
 def run(
-    code: str,
-    tests: str,
+    job: Mapping[str, Any],
     tell: Tell,
     module_of: Callable[..., types.ModuleType],
     trace: Callable[[BaseException], str],
@@ -35,6 +34,7 @@ def run(
 
     Tests import the code from `solution`, or from any module that does not exist.
     """
+    code, tests = job["code"], job["tests"]
     bench = _Bench(tell, trace)
     solution = module_of("solution", code, file="solution.py")
     if not bench.try_one(
@@ -179,12 +179,12 @@ class _Raises(unittest.TestResult):
 
     first: BaseException | None = None
 
-    def addFailure(self, test: object, err: Any) -> None:  # type: ignore[override]
+    def addFailure(self, test: object, err: Any) -> None:
         self.first = self.first or err[1]
 
     addError = addFailure
 
-    def addSubTest(self, test: object, subtest: object, err: Any) -> None:  # type: ignore[override]
+    def addSubTest(self, test: object, subtest: object, err: Any) -> None:
         if err is not None:
             self.first = self.first or err[1]
 
