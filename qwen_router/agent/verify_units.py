@@ -13,7 +13,7 @@ from fractions import Fraction
 from functools import cache
 from typing import Any
 
-from qwen_router.agent.figures import best_agreement, figures_in, is_about
+from qwen_router.agent.figures import agreement, best_agreement, figures_in, is_about
 from qwen_router.agent.finding import Finding
 
 _N, _A, _B = r"(?P<n>-?\d[\d.,]*)\s?", r"(?P<a>[^\d\s?.,;:][^?.,;:=]{0,40}?)", r"(?P<b>[^\d\s?.,;:][^?.,;:=]{0,40}?)"
@@ -57,6 +57,10 @@ def units(question: str, answer: str) -> Finding | None:
         return None
     first = f"{match['n']} {source} is {expected[0]:.10g} {target}"
     figures = [figure for figure in figures_in(answer) if figure.values != values]
+    for figure in figures:
+        other = _other_unit(answer[figure.start :], figure.text, target)
+        if other and any(agreement(Fraction(number), figure) == "same" for number in expected):
+            return Finding("units", False, f"{first}, but the answer says {other}")
     best = {best_agreement(Fraction(number), figures, rounded=is_about(answer)) for number in expected}
     if "same" in best:
         return Finding("units", True, first)
@@ -80,6 +84,18 @@ def _converted(value: Fraction, source: str, target: str) -> list[float]:
                 if not found:
                     return []
     return found
+
+
+def _other_unit(text: str, numeral: str, target: str) -> str:
+    """The unit behind a numeral where it is plainly another one than asked for; short words are taken for prose."""
+    behind = re.match(r"\s*((?:(?:square|cubic|nautical|light|degrees?)\s)?[A-Za-z]{4,})\b", text[text.index(numeral) + len(numeral) :])
+    if behind is None or behind[1].lower().startswith("degree"):
+        return ""
+    try:
+        ratio = float(_convert()(1.0, behind[1], target))
+    except Exception as error:  # unknown: prose; another dimension: another unit
+        return behind[1] if type(error).__name__ == "ConversionError" and "measures" in str(error) else ""
+    return behind[1] if abs(ratio - 1) > 0.25 else ""
 
 
 def _sizes(unit: str) -> list[str]:
