@@ -40,7 +40,7 @@ from qwen_router.agent.guard import Guard
 from qwen_router.agent.meter import Meter
 from qwen_router.agent.plan import plan_for
 from qwen_router.agent.runs import Runs
-from qwen_router.agent.verification import VerificationMiddleware
+from qwen_router.agent.verification import VerificationMiddleware, sql_runner
 from qwen_router.agent.walk import Walk
 from qwen_router.errors import InvalidRequest, InvalidTool, RouterError, UnknownName
 from qwen_router.langchain import ChatQwenRouter, RouterMiddleware
@@ -160,7 +160,8 @@ class Agent:
             tell=lambda event: get_stream_writer()(event),
         )
         asked_for = {name for name, s in self._signatures.items() if s.dangerous and name not in self.allow}
-        middleware: list[AgentMiddleware[Any, Any, Any]] = [VerificationMiddleware(tell=guard.tell)] if self.verify else []
+        checks = VerificationMiddleware(tell=guard.tell, context=self.context, run_sql=sql_runner(self.tools))
+        middleware: list[AgentMiddleware[Any, Any, Any]] = [checks] if self.verify else []
         if asked_for:
             ask: InterruptOnConfig = {"allowed_decisions": ["approve", "reject"]}
             middleware.append(HumanInTheLoopMiddleware(dict.fromkeys(sorted(asked_for), ask)))
