@@ -4,5 +4,8 @@ python -c "from qwen_router.langchain import ChatQwenRouter; print(ChatQwenRoute
 """
 
 from qwen_router.langchain.chat import ChatQwenRouter
+from qwen_router.langchain.embeddings import QwenRouterEmbeddings
+from qwen_router.langchain.rerank import QwenRouterReranker
+from qwen_router.langchain.runnable import RouterRunnable
 
-__all__ = ["ChatQwenRouter"]
+__all__ = ["ChatQwenRouter", "QwenRouterEmbeddings", "QwenRouterReranker", "RouterRunnable"]
