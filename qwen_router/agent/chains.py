@@ -14,6 +14,7 @@ It is also what can be found exactly: the least sum with shared steps is a Stein
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -89,6 +90,11 @@ class Chain:
         """The order of chains: cost, then work, then fewer steps, then the names of the tools."""
         return (round(self.cost_s, 9), round(self.work_s, 9), len(self.steps), self.tools)
 
+    @property
+    def identity(self) -> tuple[tuple[str, tuple[tuple[str, Given | int], ...]], ...]:
+        """The same for two chains that do the same."""
+        return tuple((step.tool, tuple(step.inputs.items())) for step in self.steps)
+
     def __str__(self) -> str:
         return " -> ".join(self._said(step) for step in self.steps) + f" = {self.want}"
 
@@ -124,26 +130,26 @@ class ChainFinder:
     """Plans over a set of tools. Made once for them; `find` may be called from many threads."""
 
     def __init__(self, signatures: Mapping[str, ToolSignature], tools: Mapping[str, BaseTool]) -> None:
-        self._signatures = signatures
-        self._tools = tools
+        self.signatures = signatures
+        self.tools = tools
         by_shape: dict[tuple[tuple[tuple[str, int], ...], str], list[tuple[float, str]]] = {}
         for name, signature in sorted(signatures.items()):
             required = Counter(kind for arg, kind in signature.inputs.items() if arg not in signature.optional)
             shape = (tuple(sorted(required.items())), signature.output)
             by_shape.setdefault(shape, []).append((signature.cost_s, name))
-        self._shapes = tuple(_Shape(*shape, tuple(sorted(members))) for shape, members in sorted(by_shape.items()))
+        self.shapes = tuple(_Shape(*shape, tuple(sorted(members))) for shape, members in sorted(by_shape.items()))
         self._givers: dict[str, list[int]] = {}
-        for s, shape_of in enumerate(self._shapes):
+        for s, shape_of in enumerate(self.shapes):
             for kind in lineage(shape_of.gives):
                 self._givers.setdefault(kind, []).append(s)
 
     def find(
-        self, have: Iterable[str], want: str, *, limit: int, usable: Callable[[str], bool] = lambda tool: True
+        self, have: Iterable[str], want: str, *, limit: int, usable: Callable[[str], bool] | None = None
     ) -> tuple[Chain, ...]:
         """The `limit` best chains. `have` may repeat a kind: two images."""
-        counts = Counter(have)
-        relevant = self._relevant(want)
-        found: dict[tuple[object, ...], Chain] = {}
+        start = _Start.of(self, Counter(have), want, usable)
+        found: dict[object, Chain] = {}
+        costs: dict[object, float] = {}  # of every chain met, found or waiting
         seen: set[frozenset[str | _Use]] = set()
         waiting: list[tuple[tuple[float, float, int, tuple[str, ...]], int, Chain, frozenset[str | _Use]]] = []
 
@@ -151,33 +157,43 @@ class ChainFinder:
             if without in seen or len(seen) >= MAX_SEARCHES:
                 return
             seen.add(without)
-            chain = _Search(self, counts, want, relevant, without, usable).best()
+            beyond_s = sorted(costs.values())[limit - 1] if len(costs) >= limit else math.inf
+            chain = _Search(start, without, beyond_s).best()
             if chain is not None and (chain.needs or not without or len(chain.steps) == 1):
+                costs[chain.identity] = chain.cost_s
                 heappush(waiting, (chain.key, len(seen), chain, without))
 
         search(frozenset())
         while waiting and len(found) < limit:
             _, _, chain, without = heappop(waiting)
-            identity = tuple((step.tool, tuple(step.inputs.items())) for step in chain.steps)
-            if identity in found:
+            if chain.identity in found:
                 continue
-            found[identity] = chain
+            found[chain.identity] = chain
             if len(found) < limit:
                 for part in _parts(chain):
                     search(without | {part})
         return tuple(found.values())
 
-    def _relevant(self, want: str) -> frozenset[int]:
-        """The shapes from which what is wanted can be reached."""
-        kinds, shapes, todo = {want}, set[int](), [want]
+    def relevant(self, want: str) -> dict[int, float]:
+        """The shapes from which what is wanted can be reached, each with the least time from its output to there."""
+        rest: dict[int, float] = {}
+        settled: set[str] = set()
+        todo = [(0.0, want)]
         while todo:
-            for s in self._givers.get(todo.pop(), ()):
-                if s not in shapes:
-                    shapes.add(s)
-                    new = [kind for kind, _ in self._shapes[s].needs if kind not in kinds]
-                    kinds.update(new)
-                    todo += new
-        return frozenset(shapes)
+            at_s, kind = heappop(todo)
+            if kind in settled:
+                continue
+            settled.add(kind)
+            for s in self._givers.get(kind, ()):
+                shape = self.shapes[s]
+                rest_s = at_s + (RARELY_S if rarely_meant(shape.gives, kind) else 0.0)
+                if rest_s < rest.get(s, math.inf):
+                    rest[s] = rest_s
+                    before_s = rest_s + shape.members[0][0] + STEP_S
+                    for needed, _ in shape.needs:
+                        if needed not in settled:
+                            heappush(todo, (before_s, needed))
+        return rest
 
 
 def _parts(chain: Chain) -> list[str | _Use]:
@@ -191,37 +207,52 @@ def _parts(chain: Chain) -> list[str | _Use]:
     return [*sorted(set(chain.tools)), *sorted(uses)]
 
 
-class _Search:
-    """One run forward in time, without some tools and some uses of what is given."""
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """What every search of one question begins with: who waits for which kind, and for how many values."""
 
-    def __init__(
-        self,
-        finder: ChainFinder,
-        have: Counter[str],
-        want: str,
-        relevant: frozenset[int],
-        without: frozenset[str | _Use],
-        usable: Callable[[str], bool],
-    ) -> None:
-        self.finder, self.have, self.want = finder, have, want
-        self.without, self.usable = without, usable
+    finder: ChainFinder
+    have: Counter[str]
+    want: str
+    members: dict[int, tuple[tuple[float, str], ...]]
+    takers: dict[str, list[int]]
+    left: dict[tuple[int, str], int]
+    missing: dict[int, int]
+    rest: dict[int, float]
+
+    @classmethod
+    def of(cls, finder: ChainFinder, have: Counter[str], want: str, usable: Callable[[str], bool] | None) -> _Start:
+        start = cls(finder, have, want, {}, {}, {}, {}, finder.relevant(want))
+        for s in sorted(start.rest):
+            shape = finder.shapes[s]
+            members = shape.members if usable is None else tuple(m for m in shape.members if usable(m[1]))
+            if members:
+                start.members[s] = members
+                start.missing[s] = sum(count for _, count in shape.needs)
+                for kind, count in shape.needs:
+                    start.takers.setdefault(kind, []).append(s)
+                    start.left[s, kind] = count
+        return start
+
+
+class _Search:
+    """One run forward in time, without some tools and some uses of what is given, for a chain that costs no more than
+    `beyond_s`."""
+
+    def __init__(self, start: _Start, without: frozenset[str | _Use], beyond_s: float) -> None:
+        self.finder, self.have, self.want, self.members = start.finder, start.have, start.want, start.members
+        self.without = without
+        self.rest, self.latest_s = start.rest, beyond_s + 1e-9
         self.values: list[_Value] = []
         self.events: list[tuple[float, int, str, int, int, tuple[tuple[str, int], ...]]] = []
         self.bound: dict[int, list[tuple[str, int]]] = {}
-        self.again = max((n for kind, n in have.items() if not countless(kind)), default=1) - 1
-        self.takers: dict[str, list[int]] = {}
-        self.left: dict[tuple[int, str], int] = {}
-        self.missing: dict[int, int] = {}
-        for s in sorted(relevant):
-            shape = finder._shapes[s]
-            self.missing[s] = sum(count for _, count in shape.needs)
-            for kind, count in shape.needs:
-                self.takers.setdefault(kind, []).append(s)
-                self.left[s, kind] = count
+        self.again = max((n for kind, n in self.have.items() if not countless(kind)), default=1) - 1
+        self.takers = start.takers.copy()  # its lists are replaced, never changed
+        self.left, self.missing = start.left.copy(), start.missing.copy()
 
     def best(self) -> Chain | None:
-        for s, missing in self.missing.items():
-            if not missing:
+        for s in self.members:
+            if not self.missing[s]:
                 self._start(s, 0, 0.0, ())
         self._hand_out_given()
         while self.events:
@@ -260,22 +291,24 @@ class _Search:
         every = value.given is not None and value.kind == wanted and countless(wanted)
         kept = []
         for s in takers:
-            bound = self.bound.setdefault(s, [])
-            if any(other == number for _, other in bound):
-                kept.append(s)
-                continue
             left = self.left[s, wanted]
+            bound = self.bound.get(s)
+            if bound is None:
+                bound = self.bound[s] = []
+            elif any(other == number for _, other in bound):
+                kept.append(s)  # one value fills one input
+                continue
             if left <= 0:
                 self._instead(s, wanted, number, at_s)
-                self.left[s, wanted] = left = left - 1
+                taken = 1
             else:
                 taken = left if every else 1
                 bound += [(wanted, number)] * taken
-                self.left[s, wanted] = left = left - taken
                 self.missing[s] -= taken
                 if not self.missing[s]:
                     self._start(s, 0, at_s, tuple(bound))
-            if left > -self.again:
+            if left - taken > -self.again:
+                self.left[s, wanted] = left - taken
                 kept.append(s)
         self.takers[wanted] = kept
 
@@ -289,16 +322,18 @@ class _Search:
 
     def _start(self, s: int, member: int, at_s: float, made_of: tuple[tuple[str, int], ...]) -> None:
         """Put the shape's first usable tool from `member` on into the order of time."""
-        members = self.finder._shapes[s].members
+        members = self.members[s]
         for m in range(member, len(members)):
             cost_s, name = members[m]
-            if name not in self.without and self.usable(name):
-                heappush(self.events, (at_s + cost_s + STEP_S, 0, name, s, m, made_of))
+            if name not in self.without:
+                done_s = at_s + cost_s + STEP_S
+                if done_s + self.rest[s] <= self.latest_s:
+                    heappush(self.events, (done_s, 0, name, s, m, made_of))
                 return
 
     def _finish(self, s: int, member: int, at_s: float, made_of: tuple[tuple[str, int], ...]) -> None:
-        shape = self.finder._shapes[s]
-        cost_s, tool = shape.members[member]
+        shape = self.finder.shapes[s]
+        cost_s, tool = self.members[s][member]
         number = len(self.values)
         self.values.append(_Value(shape.gives, at_s, tool=tool, made_of=made_of))
         for kind in lineage(shape.gives):
@@ -328,7 +363,7 @@ class _Search:
 
     def _step(self, number: int, at: Mapping[int, int]) -> Step:
         value = self.values[number]
-        signature = self.finder._signatures[value.tool]
+        signature = self.finder.signatures[value.tool]
         sources: dict[str, list[Given | int]] = {}
         for kind, made_of in value.made_of:
             given = self.values[made_of].given
@@ -344,7 +379,7 @@ class _Search:
             free = self._free(signature.inputs[arg], inputs)
             if free is not None:
                 inputs[arg] = free
-        return Step(value.tool, inputs, signature, self.finder._tools[value.tool])
+        return Step(value.tool, inputs, signature, self.finder.tools[value.tool])
 
     def _free(self, kind: str, inputs: Mapping[str, Given | int]) -> Given | None:
         """Something given of this very kind that the step does not take yet: optional inputs get no more than that."""

@@ -45,7 +45,8 @@ class Problem:
 class ToolGraph:
     """Tools joined on kinds. Made once; never changes.
 
-    A request may have and want every built-in kind, and of users' own those in `kinds`.
+    A request may have and want every built-in kind, and of users' own those in `own_kinds`. `kinds` are all that there are,
+    `tools` and `signatures` are by name, `problems` what is wrong.
     """
 
     def __init__(
@@ -53,17 +54,19 @@ class ToolGraph:
         tools: Mapping[str, BaseTool],
         signatures: Mapping[str, ToolSignature],
         *,
-        kinds: Collection[str] = (),
+        own_kinds: Collection[str] = (),
         problems: Iterable[Problem] = (),
     ) -> None:
         self.tools = dict(sorted(tools.items()))
         self.signatures = {name: signatures[name] for name in self.tools}
-        self.own_kinds = frozenset(kinds)
+        self.own_kinds = frozenset(own_kinds)
         self.problems: tuple[Problem, ...] = tuple(sorted([*problems, *_problems(self.signatures, self.own_kinds)]))
+        used = {kind for s in self.signatures.values() for kind in (*s.inputs.values(), s.output)}
+        self.kinds: tuple[str, ...] = tuple(sorted(used | set(KINDS) | self.own_kinds))
         self._finder = ChainFinder(self.signatures, self.tools)
 
     @classmethod
-    def of(cls, tools: Iterable[BaseTool], *, kinds: Collection[str] = (), strict: bool = True) -> ToolGraph:
+    def of(cls, tools: Iterable[BaseTool], *, own_kinds: Collection[str] = (), strict: bool = True) -> ToolGraph:
         """The graph of `tools`, in whatever order they come; one that comes twice counts once.
 
         Raises `InvalidTool` for a tool without types and for two tools of one name. With `strict=False` these are left out
@@ -91,7 +94,7 @@ class ToolGraph:
                 if strict:
                     raise
                 problems.append(Problem(name, "no types", f"{error.problem}: {error.fix}"))
-        return cls(kept, signatures, kinds=kinds, problems=problems)
+        return cls(kept, signatures, own_kinds=own_kinds, problems=problems)
 
     @classmethod
     def load(cls) -> ToolGraph:
@@ -99,12 +102,6 @@ class ToolGraph:
         from qwen_router.tooling import load_tools
 
         return cls.of(load_tools().values())
-
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """Every kind that tools take or give, that is built in, or that requests may have."""
-        used = {kind for s in self.signatures.values() for kind in (*s.inputs.values(), s.output)}
-        return tuple(sorted(used | set(KINDS) | self.own_kinds))
 
     def chains(
         self, have: Iterable[str], want: str, *, limit: int = 5, allowed: Collection[str] | None = None
