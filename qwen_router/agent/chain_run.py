@@ -82,11 +82,11 @@ def run_chain(
 ) -> ChainRun:
     """Run `chain` on `values`, by the names of `chain.needs` (`image`, `image 2`); others are ignored.
 
-    Tools marked dangerous run only where `approve(step, arguments)` says yes, which is called in the caller's thread; what it
-    raises ends the run. Each tool has its own `timeout_s` a try; `timeout_s` here is for the whole run. After an error that is
-    not the arguments' fault a tool is tried again up to `retries` times, never a dangerous one and never after its time was up.
-    When a step fails, those that run are waited for and nothing new is started. A value of more than `max_chars` characters
-    is refused.
+    Tools marked dangerous run only where `approve(step, arguments)` says yes, which is called in the caller's thread; what
+    it raises ends the run. Each tool has its own `timeout_s` a try; `timeout_s` here is for the whole run. After an error
+    that is not the arguments' fault a tool is tried again up to `retries` times, never a dangerous one and never after its
+    time was up. When a step fails, those that run are waited for and nothing new is started. A value of more than `max_chars`
+    characters is refused.
 
     Raises `InvalidRequest` when a value is missing or is not of its kind, or a limit makes no sense; for nothing that a tool
     does.
@@ -166,9 +166,13 @@ def _started(step: Step, arguments: Mapping[str, Any], max_chars: int) -> asynci
         return loop.create_task(acall(step, arguments, max_chars))
     future: asyncio.Future[Answer] = loop.create_future()
 
+    def take(answer: Answer) -> None:
+        if not future.done():
+            future.set_result(answer)
+
     def give(answer: Answer) -> None:
         try:
-            loop.call_soon_threadsafe(lambda: future.done() or future.set_result(answer))
+            loop.call_soon_threadsafe(take, answer)
         except RuntimeError:  # the loop is closed: nobody waits any more
             pass
 

@@ -353,7 +353,8 @@ class _Search:
             todo += new
         made = [number for number in sorted(used) if self.values[number].given is None]  # in the order of time
         at = {number: position for position, number in enumerate(made)}
-        steps, done_s = [], []
+        steps: list[Step] = []
+        done_s: list[float] = []
         for number in made:
             step = self._step(number, at)
             done_s.append(step.signature.cost_s + max((done_s[before] for before in step.after), default=0.0))

@@ -1,15 +1,15 @@
 """Pictures of the tool graph and of chains: Mermaid text and SVG, left to right, with no library and no network.
 
-A picture is boxes in columns and lines between them. The whole graph has three columns: the kinds that tools take, the tools,
-the kinds that they give. A chain has one column for what is given and one for each step on the longest way. Names are data:
-they are escaped in both forms.
+A picture is boxes in columns and lines between them. The whole graph has three columns: the kinds that tools take, the
+tools, the kinds that they give. A chain has one column for what is given and one for each step on the longest way. Names are
+data: they are escaped in both forms.
 
     qwen-router tools graph --format svg -o tools.svg
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Literal
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from qwen_router.agent.graph import ToolGraph
     from qwen_router.tooling import ToolSignature
 
-Look = Literal["kind", "tool", "dangerous", "want"]
+Look = Literal["kind", "tool", "dangerous", "want", "way"]
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A tool or a kind, in a column. `note` is a second, smaller line."""
+    """A tool or a kind, in a column; a `way` is room for a line. `note` is a second, smaller line."""
 
     column: int
     label: str
@@ -95,8 +95,8 @@ def picture_of_chain(chain: Chain) -> Picture:
     return Picture(tuple(boxes), tuple(lines))
 
 
-def _mean(values: object) -> float:
-    numbers = list(values)  # type: ignore[call-overload]
+def _mean(values: Iterable[float]) -> float:
+    numbers = list(values)
     return sum(numbers) / len(numbers) if numbers else 0.0
 
 
@@ -145,11 +145,11 @@ def _mermaid(text: str) -> str:
 
 # ── SVG ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-_INK = "#1f2328"
+_INK, _GREY = "#1f2328", "#8a929b"
 _COLOURS = {
     "kind": ("#eaf2ff", "#5b8def"),
     "want": ("#e6f6ea", "#3a9b57"),
-    "tool": ("#ffffff", "#8a929b"),
+    "tool": ("#ffffff", _GREY),
     "dangerous": ("#fdecea", "#cf4b3f"),
 }
 _CHAR_PX, _NOTE_CHAR_PX, _PAD_PX, _MARGIN_PX, _ROW_PX, _GAP_PX = 7.9, 6.3, 14.0, 20.0, 58.0, 70.0
@@ -158,7 +158,8 @@ MAX_LABEL_CHARS = 40
 
 
 def as_svg(picture: Picture) -> str:
-    """An SVG picture on a white ground, for light and dark pages alike. Long names are cut; the whole stands in the title."""
+    """An SVG picture on white, for light and dark pages alike. Long names are cut; the whole stands in the title."""
+    picture = _routed(picture)
     boxes = picture.boxes
     columns = range(max((box.column for box in boxes), default=-1) + 1)
     widths = [max((_width(b) for b in boxes if b.column == c), default=0.0) for c in columns]
@@ -172,14 +173,33 @@ def as_svg(picture: Picture) -> str:
         f'viewBox="0 0 {width:.0f} {height:.0f}" font-family="ui-monospace, DejaVu Sans Mono, Menlo, monospace">',
         f'<rect width="{width:.0f}" height="{height:.0f}" fill="#ffffff"/>',
     ]
+    labels = []
     for line in picture.lines:
         start, end = boxes[line.start], boxes[line.end]
         x1 = lefts[start.column] + (widths[start.column] + _width(start)) / 2
         x2 = lefts[end.column] + (widths[end.column] - _width(end)) / 2
-        shown += _curve(line, x1, middles[line.start], x2, middles[line.end])
+        shown += _curve(line, x1, middles[line.start], x2, middles[line.end], arrow=end.look != "way")
+        if line.label:
+            labels += _label(line.label, (x1 + x2 - 7) / 2, (middles[line.start] + middles[line.end]) / 2)
+    shown += labels
     for n, box in enumerate(boxes):
-        shown += _drawn(box, lefts[box.column] + (widths[box.column] - _width(box)) / 2, middles[n])
+        left = lefts[box.column] + (widths[box.column] - _width(box)) / 2
+        shown += _drawn(box, left, middles[n]) if box.look != "way" else []
     return "\n".join([*shown, "</svg>"]) + "\n"
+
+
+def _routed(picture: Picture) -> Picture:
+    """The same, with a way kept free in every column that a line crosses, so that none runs behind a box."""
+    boxes, lines = list(picture.boxes), []
+    for line in picture.lines:
+        at = line.start
+        for column in range(boxes[line.start].column + 1, boxes[line.end].column):
+            boxes.append(Box(column, "", "way"))
+            label = line.label if at == line.start else ""
+            lines.append(Line(at, len(boxes) - 1, label, line.dashed))
+            at = len(boxes) - 1
+        lines.append(Line(at, line.end, line.label if at == line.start else "", line.dashed))
+    return Picture(tuple(boxes), tuple(lines))
 
 
 def _rows(picture: Picture) -> list[float]:
@@ -198,12 +218,14 @@ def _rows(picture: Picture) -> list[float]:
 
 
 def _gap(picture: Picture, column: int) -> float:
-    """Room to the right of a column: for the labels of the lines that end in the next one."""
-    labels = [len(_cut(line.label)) for line in picture.lines if picture.boxes[line.end].column == column + 1]
+    """Room to the right of a column: for the labels of the lines that start in it."""
+    labels = [len(_cut(line.label)) for line in picture.lines if picture.boxes[line.start].column == column]
     return max(_GAP_PX, max(labels, default=0) * _NOTE_CHAR_PX + 36)
 
 
 def _width(box: Box) -> float:
+    if box.look == "way":
+        return 0.0
     return max(len(_cut(box.label)) * _CHAR_PX, len(_cut(box.note)) * _NOTE_CHAR_PX) + 2 * _PAD_PX
 
 
@@ -222,7 +244,8 @@ def _drawn(box: Box, left: float, middle: float) -> list[str]:
         f"<g><title>{_xml(box.label)}</title>",
         f'<rect x="{left:.1f}" y="{middle - height / 2:.1f}" width="{width:.1f}" height="{height:.1f}" rx="{radius:.0f}" '
         f'fill="{fill}" stroke="{edge}" stroke-width="1.4"/>',
-        f'<text x="{x:.1f}" y="{label_y:.1f}" font-size="13" fill="{_INK}" text-anchor="middle">{_xml(_cut(box.label))}</text>',
+        f'<text x="{x:.1f}" y="{label_y:.1f}" font-size="13" fill="{_INK}" text-anchor="middle">'
+        f"{_xml(_cut(box.label))}</text>",
     ]
     if box.note:
         shown.append(
@@ -232,21 +255,24 @@ def _drawn(box: Box, left: float, middle: float) -> list[str]:
     return [*shown, "</g>"]
 
 
-def _curve(line: Line, x1: float, y1: float, x2: float, y2: float) -> list[str]:
-    bend = min(max((x2 - x1) / 2, 20), 120)
+def _curve(line: Line, x1: float, y1: float, x2: float, y2: float, *, arrow: bool) -> list[str]:
+    tip = x2 - 7 if arrow else x2
+    bend = min(max((tip - x1) / 2, 20), 120)
     dash = ' stroke-dasharray="4 4"' if line.dashed else ""
-    tip = x2 - 7
-    shown = [
-        f'<path d="M{x1:.1f} {y1:.1f} C{x1 + bend:.1f} {y1:.1f} {tip - bend:.1f} {y2:.1f} {tip:.1f} {y2:.1f}" '
-        f'fill="none" stroke="#8a929b" stroke-width="1.2"{dash}/>',
-        f'<path d="M{x2:.1f} {y2:.1f} l-8 -3.5 v7 z" fill="#8a929b"/>',
-    ]
-    if line.label:
-        shown.append(
-            f'<text x="{tip - 8:.1f}" y="{y2 - 6:.1f}" font-size="10.5" fill="#59636e" text-anchor="end" '
-            f'stroke="#ffffff" stroke-width="3" paint-order="stroke">{_xml(_cut(line.label))}</text>'
-        )
+    path = f"M{x1:.1f} {y1:.1f} C{x1 + bend:.1f} {y1:.1f} {tip - bend:.1f} {y2:.1f} {tip:.1f} {y2:.1f}"
+    shown = [f'<path d="{path}" fill="none" stroke="{_GREY}" stroke-width="1.2"{dash}/>']
+    if arrow:
+        shown.append(f'<path d="M{x2:.1f} {y2:.1f} l-8 -3.5 v7 z" fill="{_GREY}"/>')
     return shown
+
+
+def _label(text: str, x: float, y: float) -> list[str]:
+    shown = _cut(text)
+    width = len(shown) * _NOTE_CHAR_PX + 6
+    return [
+        f'<rect x="{x - width / 2:.1f}" y="{y - 8:.1f}" width="{width:.1f}" height="16" fill="#ffffff"/>',
+        f'<text x="{x:.1f}" y="{y + 3.5:.1f}" font-size="10.5" fill="#59636e" text-anchor="middle">{_xml(shown)}</text>',
+    ]
 
 
 def _xml(text: str) -> str:
