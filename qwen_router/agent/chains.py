@@ -18,10 +18,11 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
-from qwen_router.tool_kinds import countless, is_a, lineage, rarely_meant
+from qwen_router.tool_kinds import countless, lineage, rarely_meant
 from qwen_router.tooling import ToolSignature
 
 if TYPE_CHECKING:
@@ -209,12 +210,16 @@ def _parts(chain: Chain) -> list[str | _Use]:
 
 @dataclass(frozen=True, slots=True)
 class _Start:
-    """What every search of one question begins with: who waits for which kind, and for how many values."""
+    """What every search of one question begins with: who waits for which kind, and for how many values.
+
+    `alone` are the tools that one value of a kind is enough for, the quickest first: most tools, and only a few of them matter.
+    """
 
     finder: ChainFinder
     have: Counter[str]
     want: str
     members: dict[int, tuple[tuple[float, str], ...]]
+    alone: dict[str, list[tuple[float, str, int]]]
     takers: dict[str, list[int]]
     left: dict[tuple[int, str], int]
     missing: dict[int, int]
@@ -222,16 +227,20 @@ class _Start:
 
     @classmethod
     def of(cls, finder: ChainFinder, have: Counter[str], want: str, usable: Callable[[str], bool] | None) -> _Start:
-        start = cls(finder, have, want, {}, {}, {}, {}, finder.relevant(want))
+        start = cls(finder, have, want, {}, {}, {}, {}, {}, finder.relevant(want))
         for s in sorted(start.rest):
             shape = finder.shapes[s]
             members = shape.members if usable is None else tuple(m for m in shape.members if usable(m[1]))
-            if members:
-                start.members[s] = members
-                start.missing[s] = sum(count for _, count in shape.needs)
+            needed = sum(count for _, count in shape.needs)
+            if needed == 1:
+                start.alone.setdefault(shape.needs[0][0], []).extend((*member, s) for member in members)
+            elif members:
+                start.members[s], start.missing[s] = members, needed
                 for kind, count in shape.needs:
                     start.takers.setdefault(kind, []).append(s)
                     start.left[s, kind] = count
+        for tools in start.alone.values():
+            tools.sort()
         return start
 
 
@@ -244,7 +253,10 @@ class _Search:
         self.without = without
         self.rest, self.latest_s = start.rest, beyond_s + 1e-9
         self.values: list[_Value] = []
-        self.events: list[tuple[float, int, str, int, int, tuple[tuple[str, int], ...]]] = []
+        self.pushed = 0
+        self.events: list[tuple[float, int, str, int, Callable[[float], Chain | None]]] = []
+        self.alone = start.alone
+        self.came: dict[str, int] = {}
         self.bound: dict[int, list[tuple[str, int]]] = {}
         self.again = max((n for kind, n in self.have.items() if not countless(kind)), default=1) - 1
         self.takers = start.takers.copy()  # its lists are replaced, never changed
@@ -256,14 +268,16 @@ class _Search:
                 self._start(s, 0, 0.0, ())
         self._hand_out_given()
         while self.events:
-            at_s, _, kind, number, member, made_of = heappop(self.events)
-            if number < 0:
-                return self._chain(-number - 1, at_s)
-            if member < 0:
-                self._arrive(number, kind, at_s)
-            else:
-                self._finish(number, member, at_s, made_of)
+            at_s, _, _, _, happen = heappop(self.events)
+            chain = happen(at_s)
+            if chain is not None:
+                return chain
         return None
+
+    def _at(self, at_s: float, rank: int, name: str, happen: Callable[[float], Chain | None]) -> None:
+        """Let something happen at its time; at one time in the order of rank and name."""
+        self.pushed += 1
+        heappush(self.events, (at_s, rank, name, self.pushed, happen))
 
     def _hand_out_given(self) -> None:
         """What is given goes to inputs of its very kind first, then to those that it is a kind of."""
@@ -278,12 +292,15 @@ class _Search:
 
     def _offer(self, number: int, kind: str, wanted: str, at_s: float) -> None:
         if rarely_meant(kind, wanted):
-            heappush(self.events, (at_s + RARELY_S, 1, wanted, number, -1, ()))
+            self._at(at_s + RARELY_S, 1, wanted, partial(self._arrive, number, wanted))
         else:
             self._arrive(number, wanted, at_s)
 
     def _arrive(self, number: int, wanted: str, at_s: float) -> None:
         """A value is there: every tool that waits for its kind takes it, for one input."""
+        came = self.came[wanted] = self.came.get(wanted, 0) + 1
+        if came <= 1 + self.again:
+            self._next_alone(wanted, number, at_s, 0)
         takers = self.takers.get(wanted)
         if not takers:
             return
@@ -320,29 +337,55 @@ class _Search:
             bound[last] = (wanted, number)
             self._start(s, 0, at_s, tuple(bound))
 
-    def _start(self, s: int, member: int, at_s: float, made_of: tuple[tuple[str, int], ...]) -> None:
-        """Put the shape's first usable tool from `member` on into the order of time."""
+    def _next_alone(self, kind: str, number: int, there_s: float, first: int) -> None:
+        """Let the next of the tools happen that this value is enough for. They come in the order of their cost."""
+        tools = self.alone.get(kind, ())
+        for i in range(first, len(tools)):
+            cost_s, name, s = tools[i]
+            done_s = there_s + cost_s + STEP_S
+            if done_s > self.latest_s:
+                return
+            if name not in self.without and done_s + self.rest[s] <= self.latest_s:
+                self._at(done_s, 0, name, partial(self._alone, kind, number, there_s, i))
+                return
+
+    def _alone(self, kind: str, number: int, there_s: float, i: int, at_s: float) -> None:
+        _, tool, s = self.alone[kind][i]
+        self._next_alone(kind, number, there_s, i + 1)
+        self._made(s, tool, ((kind, number),), at_s)
+
+    def _start(self, s: int, member: int, there_s: float, made_of: tuple[tuple[str, int], ...]) -> None:
+        """Let the shape's first usable tool from `member` on happen: all that it needs is there."""
         members = self.members[s]
         for m in range(member, len(members)):
             cost_s, name = members[m]
             if name not in self.without:
-                done_s = at_s + cost_s + STEP_S
+                done_s = there_s + cost_s + STEP_S
                 if done_s + self.rest[s] <= self.latest_s:
-                    heappush(self.events, (done_s, 0, name, s, m, made_of))
+                    self._at(done_s, 0, name, partial(self._member, s, m, there_s, made_of))
                 return
 
-    def _finish(self, s: int, member: int, at_s: float, made_of: tuple[tuple[str, int], ...]) -> None:
-        shape = self.finder.shapes[s]
-        cost_s, tool = self.members[s][member]
+    def _member(self, s: int, m: int, there_s: float, made_of: tuple[tuple[str, int], ...], at_s: float) -> None:
+        if self._made(s, self.members[s][m][1], made_of, at_s):
+            self._start(s, m + 1, there_s, made_of)
+
+    def _made(self, s: int, tool: str, made_of: tuple[tuple[str, int], ...], at_s: float) -> bool:
+        """A tool is done. False when nobody waits for what it gives."""
+        gives = self.finder.shapes[s].gives
+        kinds = lineage(gives)
+        if self.want not in kinds and not any(self._waited_for(kind) for kind in kinds):
+            return False
         number = len(self.values)
-        self.values.append(_Value(shape.gives, at_s, tool=tool, made_of=made_of))
-        for kind in lineage(shape.gives):
+        self.values.append(_Value(gives, at_s, tool=tool, made_of=made_of))
+        for kind in kinds:
             if kind == self.want:
-                charge = RARELY_S if rarely_meant(shape.gives, kind) else 0.0
-                heappush(self.events, (at_s + charge, -1, tool, -number - 1, 0, ()))
-            self._offer(number, shape.gives, kind, at_s)
-        if any(self.takers.get(kind) for kind in lineage(shape.gives)) or is_a(shape.gives, self.want):
-            self._start(s, member + 1, at_s - cost_s - STEP_S, made_of)
+                charge = RARELY_S if rarely_meant(gives, kind) else 0.0
+                self._at(at_s + charge, -1, tool, partial(self._chain, number))
+            self._offer(number, gives, kind, at_s)
+        return True
+
+    def _waited_for(self, kind: str) -> bool:
+        return bool(self.takers.get(kind)) or (kind in self.alone and self.came.get(kind, 0) <= self.again)
 
     def _chain(self, root: int, cost_s: float) -> Chain:
         """What the last value was made of, back to what was given."""
