@@ -77,7 +77,7 @@ def p50_ms(work: Callable[[], object]) -> float:
 
 
 def one_shortest_path(graph: Any, have: tuple[str, ...], want: str) -> object:
-    """The peer: networkx's Dijkstra on the same graph. It knows no tool that needs two things, and gives one way, not five."""
+    """The peer: networkx's Dijkstra on the same graph. It knows no tool that needs two things, and finds one way."""
     import networkx as nx
 
     sources = {("kind", kind) for kind in have if ("kind", kind) in graph}

@@ -85,8 +85,8 @@ def run_chain(
     Tools marked dangerous run only where `approve(step, arguments)` says yes, which is called in the caller's thread; what
     it raises ends the run. Each tool has its own `timeout_s` a try; `timeout_s` here is for the whole run. After an error
     that is not the arguments' fault a tool is tried again up to `retries` times, never a dangerous one and never after its
-    time was up. When a step fails, those that run are waited for and nothing new is started. A value of more than `max_chars`
-    characters is refused.
+    time was up. When a step fails, those that run are waited for and nothing new is started. A value of more than
+    `max_chars` characters is refused.
 
     Raises `InvalidRequest` when a value is missing or is not of its kind, or a limit makes no sense; for nothing that a tool
     does.

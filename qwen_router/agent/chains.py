@@ -212,7 +212,7 @@ def _parts(chain: Chain) -> list[str | _Use]:
 class _Start:
     """What every search of one question begins with: who waits for which kind, and for how many values.
 
-    `alone` are the tools that one value of a kind is enough for, the quickest first: most tools, and only a few of them matter.
+    `alone` are the tools that one value of a kind is enough for, the quickest first: most are such, and few of them matter.
     """
 
     finder: ChainFinder

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from qwen_router.agent.chains import Chain, ChainFinder
-from qwen_router.agent.graph_problems import Problem, problems_of
+from qwen_router.agent.graph_problems import Problem, problems_of, required_kinds
 from qwen_router.errors import InvalidRequest, InvalidTool, UnknownName
 from qwen_router.tool_kinds import KINDS, lineage
 from qwen_router.tooling import ToolSignature, signature_of
@@ -111,6 +111,15 @@ class ToolGraph:
         if allowed is None:
             return self._finder.find(given, want, limit=limit)
         return self._finder.find(given, want, limit=limit, usable=frozenset(allowed).__contains__)
+
+    def reachable(self, have: Iterable[str]) -> frozenset[str]:
+        """The kinds that a request has that has `have`, or that tools can make of it. How many of each is not counted."""
+        there = {upper for kind in have for upper in lineage(kind)}
+        waiting = dict(self.signatures)
+        while ready := [name for name, s in waiting.items() if required_kinds(s) <= there]:
+            for name in ready:
+                there.update(lineage(waiting.pop(name).output))
+        return frozenset(there)
 
     @property
     def network(self) -> Any:

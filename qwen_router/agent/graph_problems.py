@@ -1,7 +1,7 @@
 """What is wrong with a set of tools: some can never start, some lead nowhere. Told by name, when the graph is made.
 
-A circle between kinds is no fault by itself: a translation takes text and gives text. It is one when the tools in it wait only
-for each other, so that nothing starts them, or when nothing that anybody wants ever leaves it.
+A circle between kinds is no fault by itself: a translation takes text and gives text. It is one when the tools in it wait
+only for each other, so that nothing starts them, or when nothing that anybody wants ever leaves it.
 
     qwen-router tools check
 """
@@ -41,14 +41,15 @@ def problems_of(signatures: Mapping[str, ToolSignature], own_kinds: frozenset[st
     return [*_idle(signatures, asked, idle), *_leading_nowhere(signatures, asked, idle)]
 
 
-def _needs(signature: ToolSignature) -> frozenset[str]:
+def required_kinds(signature: ToolSignature) -> frozenset[str]:
+    """The kinds that the tool cannot do without."""
     return frozenset(kind for arg, kind in signature.inputs.items() if arg not in signature.optional)
 
 
 def _never_start(signatures: Mapping[str, ToolSignature], asked: frozenset[str]) -> dict[str, frozenset[str]]:
     """The tools that nothing can ever start, with the kinds that they wait for."""
     there = set(asked)
-    waiting = {name: _needs(signature) for name, signature in signatures.items()}
+    waiting = {name: required_kinds(signature) for name, signature in signatures.items()}
     while ready := [name for name, kinds in waiting.items() if kinds <= there]:
         for name in ready:
             del waiting[name]

@@ -60,10 +60,27 @@ def register() -> None:
         pull,
         route,
         serve,
+        tools,
         train,
     )
 
-    rooms = (route, ask, chat, models, pull, machine, policy, prompts, decisions, doctor, serve, train, evaluate, demo)
+    rooms = (
+        route,
+        ask,
+        chat,
+        models,
+        pull,
+        machine,
+        policy,
+        prompts,
+        decisions,
+        doctor,
+        serve,
+        tools,
+        train,
+        evaluate,
+        demo,
+    )
     for module in rooms:
         module.add_to(app)
 
