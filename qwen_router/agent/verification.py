@@ -21,7 +21,7 @@ from langchain_core.tools import BaseTool, ToolException
 from langgraph.runtime import Runtime
 
 from qwen_router.agent.events import AgentEvent, Noted
-from qwen_router.agent.tool_call import as_data
+from qwen_router.agent.tool_result import as_data
 from qwen_router.agent.verify import Finding, RunSql, failed, verify
 from qwen_router.errors import RouterError
 from qwen_router.langchain.middleware import RouterState
