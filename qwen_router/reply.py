@@ -18,7 +18,8 @@ class Reply:
 
     `served_by` is the candidate that answered: the chosen one, or a fallback; then `failed_attempts` says what went wrong
     before. `violations` list what the engine did against the decision, `changes` what was done to the request on its way to
-    the engine (control tokens made plain, tools kept back, whose names are `hidden_tools`). `notice` is set when a demonstration model answered.
+    the engine (control tokens made plain, tools kept back, named in `hidden_tools`). `notice` is set when a demonstration
+    model answered.
     """
 
     answer: str
