@@ -19,6 +19,7 @@ ROOMS = (
     "folders",
     "media",
     "control_tokens",
+    "body_fields",
     "request",
     "profile",
     "catalog",

@@ -106,7 +106,6 @@ def _task(kind: str, row: dict[str, Any]) -> Task:
     )
 
 
-
 def _code_task(row: dict[str, Any]) -> Task:
     module, pasted = row["module"], row.get("pasted", False)
     text = row["text"]
