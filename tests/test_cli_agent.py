@@ -53,7 +53,7 @@ def test_the_answer_goes_out_and_the_trace_aside(run: Any) -> None:
     done = run("Add 2 and 3.", "--tools", "calculator", says=[called("calculator", expression="2 + 3"), Say("It is 5.")])
     assert done.exit_code == 0 and done.stdout == "It is 5.\n"
     lines = done.stderr.splitlines()
-    assert re.match(r"run [0-9a-f]{12}: 1 tools$", lines[0])
+    assert re.match(r"run [0-9a-f]{12}: 1 tool$", lines[0])
     assert re.match(r" 1  Qwen3-1\.7B q4_K_M \(fake\) · \d+ ms · 50 -> \d+ tokens$", lines[1])
     assert re.match(r'    calculator\(expression="2 \+ 3"\) = 5 · \d+ ms$', lines[2])
     assert lines[-2] == "— done" and re.match(r"— 2 steps, \d\.\d s, \d+ tokens, \$0; Qwen3-1\.7B ×2$", lines[-1])
@@ -69,7 +69,9 @@ def test_json_is_an_event_a_line_and_nothing_else(run: Any) -> None:
 def test_a_run_that_waits_is_listed_and_goes_on_with_what_it_was_made_with(run: Any) -> None:
     says = [called("erase", what="logs"), Say("gone")]
     waiting = run("Erase the logs.", "--tools", "erase", "--max-steps", "4", says=says)
-    assert waiting.exit_code == 1 and waiting.stdout == "" and "stopped: approval (erase waits for approval)" in waiting.stderr
+    assert (
+        waiting.exit_code == 1 and waiting.stdout == "" and "stopped: approval (erase waits for approval)" in waiting.stderr
+    )
     name = re.search(r"--resume ([0-9a-f]{12})", waiting.stderr)[1]  # type: ignore[index]
     listed = run("--runs")
     assert name in listed.stdout and "approval" in listed.stdout and "Erase the logs." in listed.stdout
