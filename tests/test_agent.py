@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import _thread
 import os
 import signal
 import stat
@@ -459,7 +458,7 @@ def test_an_interrupt_does_not_wait_for_a_tool_that_hangs(engine: ScriptedEngine
     @tool
     def hang(text: str) -> str:
         """Hang until the test ends."""
-        threading.Timer(0.2, _thread.interrupt_main).start()
+        threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
         free.wait(100)
         ended.set()
         return "late"
