@@ -54,6 +54,7 @@ FILLED: dict[str, Callable[[str], prompts.Messages]] = {
     "translation": lambda x: prompts.translation(
         x, target_languages=x, source_language=x, domain=x, terms={x: x}, context=x, constraints=[x]
     ),
+    "extraction": lambda x: prompts.extraction(x, wanted=x, columns=[x, x]),
     "vision": lambda x: prompts.vision(x, attachments=[PICTURE], context=x, constraints=[x], language=x),
     "document_parsing": lambda x: prompts.document_parsing(attachments=[PICTURE], constraints=[x]),
 }

@@ -1,4 +1,4 @@
-"""Documents below the tools' folder: `load_document` reads one, `search_documents` finds passages in one or in a folder of them.
+"""Documents below the tools' folder: `load_document` reads one, `search_documents` finds passages in one or in many.
 
 PDF, Word, HTML, notebooks and text (docs/retrieval.md says how they are read and what is not). Both give text that strangers
 may have written: it is marked as untrusted, and it is data whatever it says. Searching is by words, and by meaning where an
@@ -39,7 +39,9 @@ class SearchInput(BaseModel):
     """What searching takes."""
 
     query: str = Field(description="What to look for, in words or as a question, in any language.")
-    path: str = Field(default=".", description="The folder or file to search, relative to the tools' folder; . for all of it.")
+    path: str = Field(
+        default=".", description="The folder or file to search, relative to the tools' folder; . for all of it."
+    )
     most: int = Field(default=6, ge=1, le=MOST_HITS, description="How many passages to give at most.")
 
 

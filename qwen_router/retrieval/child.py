@@ -1,7 +1,7 @@
 """The process that takes PDF, Word and HTML files apart, so that a file which lies about itself takes down nothing else.
 
-It runs alone (`python -I child.py`), with little memory, no environment and no network code: langchain-community's parsers of
-bytes (`PyPDFParser`, `BS4HTMLParser`), which unlike its loaders fetch nothing and open no path, and docx2txt. Jobs come on
+It runs alone (`python -I child.py`), with bounded memory and no environment: langchain-community's parsers of bytes
+(`PyPDFParser`, `BS4HTMLParser`), which unlike its loaders fetch nothing and open no path, and docx2txt. Jobs come on
 standard input, one line of JSON with the size of what follows, then the bytes; each is answered with one line of JSON.
 `documents.py` starts it, waits so long and no longer, and ends it.
 

@@ -100,9 +100,7 @@ def _plain(data: bytes, name: str) -> str:
         if b"\0" in data[:4096]:
             raise InvalidRequest(f"{name!r} is no text: it begins with {data[:8]!r}", fix="name a document") from None
         byte = data[error.start] if error.start < len(data) else 0
-        raise InvalidRequest(
-            f"{name!r} is not UTF-8: byte {byte:#04x} at {error.start:,}", fix="save it as UTF-8"
-        ) from None
+        raise InvalidRequest(f"{name!r} is not UTF-8: byte {byte:#04x} at {error.start:,}", fix="save it as UTF-8") from None
     if "\0" in text:
         raise InvalidRequest(f"{name!r} is no text: it begins with {data[:8]!r}", fix="name a document")
     return text.replace("\r\n", "\n").replace("\r", "\n")

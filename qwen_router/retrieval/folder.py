@@ -1,6 +1,6 @@
 """`FolderRetriever`: the search of `search.py` as a LangChain retriever, for chains of one's own.
 
-    python -c "from qwen_router.retrieval import FolderRetriever; print(FolderRetriever(root='docs').invoke('licence'))"
+python -c "from qwen_router.retrieval import FolderRetriever; print(FolderRetriever(root='docs').invoke('licence'))"
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 One file for each root folder, readable by its owner only: it holds the documents' text. A file that has not changed is read
 once; a vector belongs to one passage and one model, so models never mix and going back to one costs nothing. Vectors are
 compared exactly, in numpy: below `MOST_PASSAGES` that takes milliseconds, needs no extension of SQLite, and lets a search
-see one folder only, for which LangChain's SQLiteVec has no filter (and no deleting). An index that cannot be read is made anew.
+see one folder only, for which LangChain's SQLiteVec has no filter (and no deleting). A damaged index is made anew.
 
     python -c "from pathlib import Path; from qwen_router.retrieval.index import index_file; print(index_file(Path('.')))"
 """
@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qwen_router.errors import InvalidRequest, MissingExtra
 from qwen_router.folders import user_cache_folder
@@ -29,6 +30,7 @@ from qwen_router.tool_files import Entry, below, list_below, read_below
 if TYPE_CHECKING:
     from langchain_text_splitters import TextSplitter
 
+Floats = NDArray[np.float32]
 MOST_FILES, MOST_PASSAGES = 5_000, 20_000
 PASSAGE_CHARS, OVERLAP_CHARS = 1_200, 150
 VERSION = 1
@@ -36,8 +38,8 @@ BUSY_S = 10.0
 """How long another process that writes the same index is waited for."""
 _SEPARATORS = ["\n\n", "\n", "。", "！", "？", ". ", "! ", "? ", "；", "; ", "，", ", ", " ", ""]
 _TABLES = """
-CREATE TABLE files (id INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT UNIQUE NOT NULL, stamp TEXT NOT NULL, digest TEXT NOT NULL,
-                    trouble TEXT);
+CREATE TABLE files (id INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT UNIQUE NOT NULL, stamp TEXT NOT NULL,
+                    digest TEXT NOT NULL, trouble TEXT);
 CREATE TABLE passages (id INTEGER PRIMARY KEY AUTOINCREMENT, file INTEGER NOT NULL REFERENCES files ON DELETE CASCADE,
                        page INTEGER, line INTEGER, text TEXT NOT NULL);
 CREATE INDEX passages_of_file ON passages (file);
@@ -67,7 +69,7 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """What a look at the files found: how many are searched, how many of them were read now, and what is wrong with others."""
+    """What a look at the files found: how many are searched, how many were read now, and what is wrong with others."""
 
     files: int
     read: int
@@ -94,7 +96,9 @@ class Index:
         """
         plain = below(self._root, path)
         entries, notes = self._entries(plain)
-        known = {row[0]: row[1:] for row in self._db.execute(f"SELECT path, stamp, digest FROM files {_UNDER}", _under(plain))}
+        known = {
+            row[0]: row[1:] for row in self._db.execute(f"SELECT path, stamp, digest FROM files {_UNDER}", _under(plain))
+        }
         gone = set(known) - {entry.path for entry in entries}
         with self._db:
             self._db.executemany("DELETE FROM files WHERE path = ?", [(name,) for name in gone])
@@ -108,7 +112,9 @@ class Index:
             text for (text,) in self._db.execute(f"SELECT trouble FROM files {_UNDER} AND trouble NOTNULL", _under(plain))
         )
         if troubles and len(troubles) == len(entries):
-            raise InvalidRequest(troubles[0].partition(" (try: ")[0], fix=f"name another file ({len(entries)} cannot be read)")
+            raise InvalidRequest(
+                troubles[0].partition(" (try: ")[0], fix=f"name another file ({len(entries)} cannot be read)"
+            )
         return Refreshed(len(entries) - len(troubles), read, troubles, notes)
 
     def passages(self, path: str = ".") -> list[Passage]:
@@ -122,7 +128,7 @@ class Index:
             raise InvalidRequest(f"{path!r} holds more than {MOST_PASSAGES:,} passages", fix="search a folder in it")
         return [Passage(*row) for row in rows]
 
-    def vectors(self, model: str, ids: Sequence[int], *, width: int) -> dict[int, np.ndarray]:
+    def vectors(self, model: str, ids: Sequence[int], *, width: int) -> dict[int, Floats]:
         """The vectors that these passages have of this model, unit length, (width,) float32 each. Others do not count."""
         wanted = set(ids)
         found = self._db.execute(
@@ -130,7 +136,7 @@ class Index:
         )
         return {at: np.frombuffer(blob, dtype="<f4") for at, blob in found if at in wanted}
 
-    def keep(self, model: str, ids: Sequence[int], vectors: np.ndarray) -> None:
+    def keep(self, model: str, ids: Sequence[int], vectors: Floats) -> None:
         """Store vectors (n, d) of these passages."""
         rows = [(model, unit.astype("<f4").tobytes(), at) for at, unit in zip(ids, units(vectors), strict=True)]
         with self._db:  # another process may have forgotten a passage meanwhile
@@ -152,9 +158,13 @@ class Index:
             notes.append(f"{len(large)} larger than {MOST_BYTES // 1024**2} MiB left out, such as {large[0].path}")
         documents = [entry for entry in documents if entry.size_bytes <= MOST_BYTES]
         if len(documents) > MOST_FILES:
-            raise InvalidRequest(f"{plain!r} holds {len(documents):,} documents, more than {MOST_FILES:,}", fix="name a folder in it")
+            raise InvalidRequest(
+                f"{plain!r} holds {len(documents):,} documents, more than {MOST_FILES:,}", fix="name a folder in it"
+            )
         if not documents:
-            raise InvalidRequest(f"there are no documents in {plain!r}", fix="name a folder with text, PDF, Word or HTML files")
+            raise InvalidRequest(
+                f"there are no documents in {plain!r}", fix="name a folder with text, PDF, Word or HTML files"
+            )
         return documents, tuple(notes)
 
     def _read(self, entry: Entry, digest: str, reader: Reader) -> bool:
@@ -286,10 +296,11 @@ def _splitter() -> TextSplitter:
     )
 
 
-def units(vectors: np.ndarray) -> np.ndarray:
+def units(vectors: Floats) -> Floats:
     """The vectors (n, d) at length 1, float32; one without length stays as it is."""
-    lengths = np.linalg.norm(vectors.astype(np.float32), axis=1, keepdims=True)
-    return np.divide(vectors, lengths, out=np.zeros_like(vectors, dtype=np.float32), where=lengths > 0)
+    plain = vectors.astype(np.float32)
+    lengths = np.linalg.norm(plain, axis=1, keepdims=True)
+    return plain / np.where(lengths > 0, lengths, np.float32(1))
 
 
 def batches(items: Sequence[int], size: int) -> Iterable[Sequence[int]]:

@@ -121,7 +121,9 @@ def _found(
             reranked = router.rerank(query, texts)
             scores = np.asarray(reranked.scores, dtype=np.float64)
             if scores.shape != (len(texts),):
-                raise EngineNonsense(f"{reranked.model} gave {scores.shape} scores for {len(texts)} passages", fix="report it")
+                raise EngineNonsense(
+                    f"{reranked.model} gave {scores.shape} scores for {len(texts)} passages", fix="report it"
+                )
             order = np.argsort(-scores, kind="stable")
             ranked = [(ranked[at][0], float(scores[at])) for at in order]
             how = f"{how.partition(';')[0]}, then {reranked.model}; score: that model's, from 0 to 1"
@@ -164,7 +166,7 @@ def _by_meaning(index: Index, passages: Sequence[Passage], query: str, router: E
 
 
 def _embed_missing(index: Index, passages: Sequence[Passage], router: Embedder, model: str, *, width: int) -> str | None:
-    """Embed passages that have no vector of this model, batch by batch, each stored at once. A note where not all have one."""
+    """Embed passages that have no vector of this model, batch by batch, each stored at once. A note on those left out."""
     known = index.vectors(model, [passage.id for passage in passages], width=width)
     missing = [place for place, passage in enumerate(passages) if passage.id not in known]
     until = time.monotonic() + EMBED_S

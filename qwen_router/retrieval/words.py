@@ -112,6 +112,6 @@ def _once(question: str) -> list[str]:
 
 
 def quiet_about_community() -> None:
-    """Let langchain-community be imported without its notice that it is no longer developed: docs/retrieval.md weighs that."""
+    """Import langchain-community without its notice that it is no longer developed (docs/retrieval.md weighs that)."""
     if "langchain_community" not in sys.modules:
         warnings.filterwarnings("ignore", message="`langchain-community` is being sunset", category=DeprecationWarning)
