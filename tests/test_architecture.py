@@ -30,6 +30,7 @@ ROOMS = (
     "settings",
     "engines",
     "pull",
+    "embedding",
     "reply",
     "faults",
     "ledger",

@@ -246,6 +246,7 @@ class OllamaEngine:
             resident=loaded is not None,
             context_tokens=(loaded.context_length if loaded else None) or shown.context_tokens,
             memory_mib=_mib(loaded.size if loaded and loaded.size else model.size),
+            kind="embedding" if shown.embeds else None,
         )
 
     def _show(self, name: str, digest: str) -> _Shown:
@@ -297,7 +298,7 @@ class OllamaEngine:
 
 class _Shown:
     """What `/api/show` tells: the context that the model was trained for, its quantisation, the name in its metadata, the
-    system prompt of its Modelfile (which `Client.show` drops)."""
+    system prompt of its Modelfile (which `Client.show` drops), whether it embeds."""
 
     def __init__(
         self,
@@ -306,8 +307,10 @@ class _Shown:
         quant: str | None = None,
         base_name: str | None = None,
         system: str = "",
+        embeds: bool = False,
     ) -> None:
         self.context_tokens, self.quant, self.base_name, self.system = context_tokens, quant, base_name, system
+        self.embeds = embeds
 
     @classmethod
     def of(cls, shown: Mapping[str, Any]) -> _Shown:
@@ -320,6 +323,7 @@ class _Shown:
             quant=details.get("quantization_level"),
             base_name="-".join(str(part) for part in parts if part) if parts[0] else None,
             system=str(shown.get("system") or ""),
+            embeds="embedding" in (shown.get("capabilities") or ()),
         )
 
 
