@@ -75,8 +75,8 @@ def consult(
     """Ask for an answer within the limits of `tool_context.current()`.
 
     `whole` refuses an answer that was cut at its limit. A `check` that fails asks the next better model, as `Router.ask`
-    does, and the caller checks the last answer itself. Raises `NoModelFits`, naming what to get, when nothing served here can take
-    what is attached, `EngineNonsense` for an answer that is empty or cut, and what the router raises else.
+    does, and the caller checks the last answer itself. Raises `NoModelFits`, naming what to get, when nothing served
+    here can take what is attached, `EngineNonsense` for an answer that is empty or cut, and what the router raises else.
     """
     context = current()
     router = context.routing()

@@ -72,7 +72,7 @@ def search_documents(query: str, path: str = ".", most: int = 6) -> str:
     context = current()
     try:
         router = context.routing()
-        found = search(context.root, query, path, router=router, most=most)  # type: ignore[arg-type]
+        found = search(context.root, query, path, router=router, most=most)
     except RouterError as error:
         raise DocumentError(str(error)) from error
     return _shown(found, path, context.output_chars)

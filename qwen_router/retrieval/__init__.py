@@ -2,7 +2,7 @@
 
 Beside the rooms: it needs the extra `agent` and loads it late. What it reads was written by strangers and stays data.
 
-    python -c "from pathlib import Path; from qwen_router.retrieval import search; print(search(Path('docs'), 'licence').how)"
+    python -c "from pathlib import Path as P; from qwen_router.retrieval import search; print(search(P('docs'), 'licence'))"
 """
 
 from __future__ import annotations

@@ -300,7 +300,7 @@ def units(vectors: Floats) -> Floats:
     """The vectors (n, d) at length 1, float32; one without length stays as it is."""
     plain = vectors.astype(np.float32)
     lengths = np.linalg.norm(plain, axis=1, keepdims=True)
-    return plain / np.where(lengths > 0, lengths, np.float32(1))
+    return (plain / np.where(lengths > 0, lengths, 1)).astype(np.float32)
 
 
 def batches(items: Sequence[int], size: int) -> Iterable[Sequence[int]]:

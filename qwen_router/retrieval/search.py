@@ -15,10 +15,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
+from qwen_router.embedding import Embedded, Purpose, Reranked
 from qwen_router.errors import EngineNonsense, InvalidRequest, RouterError
 from qwen_router.retrieval.index import Index, Passage, Refreshed, batches, opened, units
 from qwen_router.retrieval.words import WordRanking
@@ -35,20 +36,11 @@ _ONE_AT_A_TIME = threading.Lock()
 """Searches of this process: two of them would embed the same passages."""
 
 
-class Embedding(Protocol):
-    """What `Router.embed` gives: `vectors` (n, d) float32 by the model of that name."""
+class Searcher(Protocol):
+    """The part of a `Router` that a search uses; what it gives is `Embedded` and `Reranked` of embedding/."""
 
-    @property
-    def vectors(self) -> np.ndarray: ...
-    @property
-    def model(self) -> str: ...
-
-
-class Embedder(Protocol):
-    """The part of a `Router` that a search uses."""
-
-    def embed(self, texts: Sequence[str], *, purpose: Any) -> Any: ...
-    def rerank(self, query: str, documents: Sequence[str]) -> Any: ...
+    def embed(self, texts: Sequence[str], *, model: str | None = None, purpose: Purpose = "document") -> Embedded: ...
+    def rerank(self, query: str, documents: Sequence[str]) -> Reranked: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +63,7 @@ class Found:
     notes: tuple[str, ...] = ()
 
 
-def search(root: Path, query: str, path: str = ".", *, router: Embedder | None = None, most: int = 6) -> Found:
+def search(root: Path, query: str, path: str = ".", *, router: Searcher | None = None, most: int = 6) -> Found:
     """The passages of documents below `path` (a file or a folder below `root`) that suit the question best.
 
     New and changed files are read first. `router` None searches by words alone. Raises `InvalidRequest` for an empty
@@ -104,7 +96,7 @@ def _found(
     by_words: Sequence[tuple[int, float]],
     by_meaning: _Meaning | None,
     refreshed: Refreshed,
-    router: Embedder | None,
+    router: Searcher | None,
     most: int,
 ) -> Found:
     notes = [*refreshed.notes, *_told(refreshed.troubles)]
@@ -147,7 +139,7 @@ def _fused(*rankings: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
     return sorted(points.items(), key=lambda item: (-item[1], item[0]))
 
 
-def _by_meaning(index: Index, passages: Sequence[Passage], query: str, router: Embedder) -> _Meaning:
+def _by_meaning(index: Index, passages: Sequence[Passage], query: str, router: Searcher) -> _Meaning:
     """Rank by vectors, embedding first what has none. An embedding model that is not there or fails is a note."""
     try:
         asked = router.embed([query], purpose="query")
@@ -165,7 +157,7 @@ def _by_meaning(index: Index, passages: Sequence[Passage], query: str, router: E
     return _Meaning(tuple((places[at], float(cosines[at])) for at in best), asked.model, note)
 
 
-def _embed_missing(index: Index, passages: Sequence[Passage], router: Embedder, model: str, *, width: int) -> str | None:
+def _embed_missing(index: Index, passages: Sequence[Passage], router: Searcher, model: str, *, width: int) -> str | None:
     """Embed passages that have no vector of this model, batch by batch, each stored at once. A note on those left out."""
     known = index.vectors(model, [passage.id for passage in passages], width=width)
     missing = [place for place, passage in enumerate(passages) if passage.id not in known]
@@ -174,7 +166,7 @@ def _embed_missing(index: Index, passages: Sequence[Passage], router: Embedder, 
     for batch in batches(missing, BATCH):
         if time.monotonic() > until:
             return f"{len(missing) - done:,} of {len(passages):,} passages have no vector yet: search again to go on"
-        made = router.embed([passages[place].text for place in batch], purpose="document")
+        made = router.embed([passages[place].text for place in batch], model=model)
         vectors = np.asarray(made.vectors, dtype=np.float32)
         if made.model != model or vectors.shape != (len(batch), width):
             left = f"{len(missing) - done:,} passages were left out"
