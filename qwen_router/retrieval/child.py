@@ -33,7 +33,7 @@ class Trouble(Exception):
 def pdf(data: bytes, most_pages: int, most_chars: int) -> dict[str, Any]:
     from langchain_community.document_loaders.parsers.pdf import PyPDFParser
     from langchain_core.documents.base import Blob
-    from pypdf.errors import FileNotDecryptedError
+    from pypdf.errors import DependencyError, FileNotDecryptedError
 
     parts: list[tuple[int, str]] = []
     pages = chars = 0
@@ -47,6 +47,8 @@ def pdf(data: bytes, most_pages: int, most_chars: int) -> dict[str, Any]:
             parts.append((len(parts) + 1, text))
     except FileNotDecryptedError:
         raise Trouble("is encrypted: save it without its password") from None
+    except DependencyError as error:
+        raise Trouble(f"is encrypted in a way that needs another package ({error}): save it without encryption") from None
     except Exception:
         if not parts:
             raise

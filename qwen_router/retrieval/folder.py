@@ -1,4 +1,4 @@
-"""`FolderRetriever`: the search of `search.py` as a LangChain retriever, for chains of one's own.
+"""`FolderRetriever`: the search of `finding.py` as a LangChain retriever, for chains of one's own.
 
 python -c "from qwen_router.retrieval import FolderRetriever; print(FolderRetriever(root='docs').invoke('licence'))"
 """
@@ -14,7 +14,7 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from pydantic import Field
 
-from qwen_router.retrieval.search import Found, search
+from qwen_router.retrieval.finding import Found, search
 
 
 class FolderRetriever(BaseRetriever):

@@ -92,7 +92,7 @@ class Index:
         """Read what is new or changed below `path` (a file or a folder), forget what is gone.
 
         A file that cannot be read is told among the troubles; only where nothing else is there it is an error. Raises
-        `InvalidRequest` for a path that is none and a folder without documents.
+        `InvalidRequest` for a path that is none and a folder without documents, `MissingExtra`.
         """
         plain = below(self._root, path)
         entries, notes = self._entries(plain)
@@ -102,18 +102,19 @@ class Index:
         gone = set(known) - {entry.path for entry in entries}
         with self._db:
             self._db.executemany("DELETE FROM files WHERE path = ?", [(name,) for name in gone])
-        read = 0
+        read, splitter = 0, _splitter()
         with Reader() as reader:
             for entry in entries:
                 stamp, digest = known.get(entry.path, ("", ""))
                 if stamp != _stamp(entry):
-                    read += self._read(entry, digest, reader)
+                    read += self._read(entry, digest, reader, splitter)
         troubles = tuple(
             text for (text,) in self._db.execute(f"SELECT trouble FROM files {_UNDER} AND trouble NOTNULL", _under(plain))
         )
         if troubles and len(troubles) == len(entries):
+            problem, _, fix = troubles[0].removesuffix(")").partition(" (try: ")
             raise InvalidRequest(
-                troubles[0].partition(" (try: ")[0], fix=f"name another file ({len(entries)} cannot be read)"
+                problem, fix=fix if len(entries) == 1 else f"name other files: none of {len(entries)} can be read"
             )
         return Refreshed(len(entries) - len(troubles), read, troubles, notes)
 
@@ -167,14 +168,14 @@ class Index:
             )
         return documents, tuple(notes)
 
-    def _read(self, entry: Entry, digest: str, reader: Reader) -> bool:
+    def _read(self, entry: Entry, digest: str, reader: Reader, splitter: TextSplitter) -> bool:
         """Take in one file; False where only its date has changed."""
         trouble, pieces, new_digest, stamp = None, [], "", _stamp(entry)
         try:
             data = read_below(self._root, entry.path, most_bytes=MOST_BYTES)
             new_digest = sha256(data).hexdigest()
             if new_digest != digest:
-                pieces = list(_pieces(read_document(data, entry.path, reader=reader)))
+                pieces = list(_pieces(read_document(data, entry.path, reader=reader), splitter))
         except MissingExtra as error:
             trouble, stamp = f"{entry.path!r} was not read: {error}", ""  # and is looked at again next time
         except InvalidRequest as error:
@@ -271,9 +272,8 @@ def _is_hidden(path: str, below_path: str) -> bool:
     return any(name.startswith(".") or name in ("node_modules", "__pycache__") for name in names)
 
 
-def _pieces(document: DocumentText) -> Iterator[tuple[int | None, int | None, str]]:
+def _pieces(document: DocumentText, splitter: TextSplitter) -> Iterator[tuple[int | None, int | None, str]]:
     """(page, line, text) of every passage."""
-    splitter = _splitter()
     for part in document.parts:
         for piece in splitter.create_documents([part.text]):
             at = max(0, piece.metadata["start_index"])
