@@ -439,6 +439,13 @@ def test_a_folder_too_large_for_one_search_is_embedded_bit_by_bit(folder: Path, 
     assert found.hits and found.how.startswith("words;")
 
 
+def test_a_folder_too_large_for_one_search_is_read_bit_by_bit(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index, "READ_S", -1.0)
+    notes = [search(folder, "cat").notes for _ in range(4)]
+    assert [note[0].partition(":")[0] for note in notes[:3]] == [f"{n} of 4 documents are not read yet" for n in (3, 2, 1)]
+    assert notes[3] == ()
+
+
 def test_a_search_in_a_folder_sees_that_folder_only(folder: Path) -> None:
     (folder / "contracts2").mkdir()
     (folder / "contracts2" / "b.txt").write_text("The notice period is a year.")

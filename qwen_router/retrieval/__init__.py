@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qwen_router.retrieval.documents import DocumentText, Part, read_document
-from qwen_router.retrieval.index import Passage, index_file
 from qwen_router.retrieval.finding import Found, Hit, search
+from qwen_router.retrieval.index import Passage, index_file
 
 if TYPE_CHECKING:
     from qwen_router.retrieval.folder import FolderRetriever

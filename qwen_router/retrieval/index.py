@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -34,6 +35,8 @@ Floats = NDArray[np.float32]
 MOST_FILES, MOST_PASSAGES = 5_000, 20_000
 PASSAGE_CHARS, OVERLAP_CHARS = 1_200, 150
 VERSION = 1
+READ_S = 60.0
+"""Within a search, how long new files are read: the rest follows with the next searches."""
 BUSY_S = 10.0
 """How long another process that writes the same index is waited for."""
 _SEPARATORS = ["\n\n", "\n", "。", "！", "？", ". ", "! ", "? ", "；", "; ", "，", ", ", " ", ""]
@@ -102,12 +105,19 @@ class Index:
         gone = set(known) - {entry.path for entry in entries}
         with self._db:
             self._db.executemany("DELETE FROM files WHERE path = ?", [(name,) for name in gone])
-        read, splitter = 0, _splitter()
+        read, unread, splitter = 0, 0, _splitter()
+        until = time.monotonic() + READ_S
         with Reader() as reader:
             for entry in entries:
                 stamp, digest = known.get(entry.path, ("", ""))
-                if stamp != _stamp(entry):
+                if stamp == _stamp(entry):
+                    continue
+                if read and time.monotonic() > until:
+                    unread += 1
+                else:
                     read += self._read(entry, digest, reader, splitter)
+        if unread:
+            notes = (*notes, f"{unread:,} of {len(entries):,} documents are not read yet: search again to go on")
         troubles = tuple(
             text for (text,) in self._db.execute(f"SELECT trouble FROM files {_UNDER} AND trouble NOTNULL", _under(plain))
         )
@@ -116,7 +126,7 @@ class Index:
             raise InvalidRequest(
                 problem, fix=fix if len(entries) == 1 else f"name other files: none of {len(entries)} can be read"
             )
-        return Refreshed(len(entries) - len(troubles), read, troubles, notes)
+        return Refreshed(len(entries) - len(troubles) - unread, read, troubles, notes)
 
     def passages(self, path: str = ".") -> list[Passage]:
         """All passages below `path`, in the order of files and places. Raises `InvalidRequest` for more than the limit."""
