@@ -16,7 +16,7 @@ from typing import Any, Literal
 from qwen_router.demo import demo_checkpoint
 
 Kind = Literal["embedding", "reranker"]
-HIDDEN, CONTEXT_TOKENS = 64, 512
+HIDDEN, CONTEXT_TOKENS = 64, 1024
 _PACKAGE = "sentence_transformers"
 _MODULES: dict[Kind, list[dict[str, Any]]] = {
     "embedding": [
@@ -110,15 +110,16 @@ def _convert(checkpoint: Path, out: Path) -> None:
 
 
 def _tokenizer(kind: Kind, folder: Path) -> dict[str, int]:
-    """qwen3-nano's tokenizer with one more word."""
+    """qwen3-nano's tokenizer, in which `yes` takes the place of the token that was merged last."""
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(demo_checkpoint() / name, folder / name)
     path = folder / "tokenizer.json"
     tokenizer = json.loads(path.read_text(encoding="utf-8"))
     vocab: dict[str, int] = tokenizer["model"]["vocab"]
     added = {token["content"]: token["id"] for token in tokenizer["added_tokens"]}
-    vocab["yes"] = max(*vocab.values(), *added.values()) + 1
-    tokenizer["model"]["merges"].append(["y", "es"])
+    merges = tokenizer["model"]["merges"]
+    vocab["yes"] = vocab.pop("".join(merges[-1]))
+    merges[-1] = ["y", "es"]
     if kind == "embedding":
         end = "<|endoftext|>"
         tokenizer["post_processor"] = {
