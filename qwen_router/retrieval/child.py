@@ -16,6 +16,7 @@ import os
 import sys
 import warnings
 import zipfile
+from contextlib import suppress
 from typing import Any
 
 MEMORY_BYTES = 2 * 1024**3
@@ -109,7 +110,8 @@ def _limit_memory() -> None:
         return
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     limit = MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(MEMORY_BYTES, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+    with suppress(ValueError, OSError):  # macOS knows the limit and does not set it
+        resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
 
 
 def main() -> None:
