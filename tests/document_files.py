@@ -57,6 +57,11 @@ def pdf_bomb(mib: int = 300) -> bytes:
     return _objects([zlib.compress(b"0 0 m " * (mib * 1024**2 // 6), 9)], filters="/Filter /FlateDecode")
 
 
+def pdf_with_a_bomb_on_page_2() -> bytes:
+    bomb = zlib.compress(b"0 0 m " * (300 * 1024**2 // 6), 9)
+    return _objects([zlib.compress(_page("the first page").encode()), bomb], filters="/Filter /FlateDecode")
+
+
 def docx(*paragraphs: str) -> bytes:
     body = "".join(f"<w:p><w:r><w:t>{escape(text)}</w:t></w:r></w:p>" for text in paragraphs)
     return zipped({"word/document.xml": f'<w:document xmlns:w="{_WORD}"><w:body>{body}</w:body></w:document>'.encode()})

@@ -27,7 +27,7 @@ from qwen_router.retrieval import FolderRetriever, documents, index, index_file,
 from qwen_router.retrieval.documents import Reader
 from qwen_router.retrieval.words import WordRanking, words
 from tests import search_checkpoints
-from tests.document_files import docx, docx_bomb, docx_of, notebook, pdf, pdf_bomb, zipped
+from tests.document_files import docx, docx_bomb, docx_of, notebook, pdf, pdf_bomb, pdf_with_a_bomb_on_page_2, zipped
 
 EMBEDDING = ServedBuild("fake", "fake", "embedder", model_id="Qwen/Qwen3-Embedding-0.6B", quant="q8_0", resident=True)
 OTHER_EMBEDDING = ServedBuild("fake", "fake", "other", model_id="Qwen/Qwen3-Embedding-4B", quant="q8_0", resident=True)
@@ -231,6 +231,11 @@ def test_what_the_limits_cut_off_is_said(reader: Reader, monkeypatch: pytest.Mon
         assert read_document(data, name, reader=reader).left_out == "what lies behind the first 4 characters"
     with pytest.raises(InvalidRequest, match="more than"):
         read_document(b"x" * (documents.MOST_BYTES + 1), "a.txt")
+
+
+def test_pages_before_one_that_cannot_be_read_are_kept_and_the_rest_is_told(reader: Reader) -> None:
+    read = read_document(pdf_with_a_bomb_on_page_2(), "a.pdf", reader=reader)
+    assert [part.text for part in read.parts] == ["the first page"] and read.left_out == "pages 2 to 2"
 
 
 def test_the_encryption_that_lets_everybody_read_is_no_obstacle(reader: Reader) -> None:

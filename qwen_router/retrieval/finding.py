@@ -5,7 +5,8 @@ reranker, which reads question and passage together. Without a model for the one
 there is, and `Found.how` and `Found.notes` say so. What is found was written by strangers: it is data, for a model to read
 as such; nothing here obeys it.
 
-    qwen-router tools run search_documents --arg query="notice period" --arg path=contracts
+    python -c "from pathlib import Path; from qwen_router.retrieval import search; \\
+        print(search(Path('.'), 'notice period', 'docs').hits[0].passage.place)"
 """
 
 from __future__ import annotations
