@@ -83,6 +83,7 @@ def consult(
     request = Request(
         messages=prompt(),
         response_format=response_format,
+        user=context.user,
         tags=(f"specialist:{name}",),
         wishes=Wishes(
             max_output_tokens=context.specialist_tokens,

@@ -31,8 +31,9 @@ class ToolContext:
     result.
 
     `specialist_tokens` is the longest answer of a model that a tool asks, `specialist_thinking_tokens` how much it may think
-    first (None: what the policy says), `specialist_s` when it is given up. `on_reply` hears of every such reply, from the
-    thread of the tool, so that whoever runs tools can keep accounts; what it raises ends the tool.
+    first (None: what the policy says), `specialist_s` when it is given up; `user` is who asks, for the policy's rules and
+    budgets. `on_reply` hears of every such reply, from the thread of the tool, so that whoever runs tools can keep accounts;
+    what it raises ends the tool.
     """
 
     root: Path
@@ -45,6 +46,7 @@ class ToolContext:
     specialist_tokens: int = 2_048
     specialist_thinking_tokens: int | None = None
     specialist_s: float = 120.0
+    user: str | None = None
     on_reply: Callable[[Reply], None] | None = field(default=None, repr=False)
 
     @classmethod

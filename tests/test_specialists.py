@@ -23,7 +23,7 @@ from qwen_router.engines.transformers import TransformersEngine
 from qwen_router.errors import EngineNonsense, EngineRefused
 from qwen_router.hardware.machine import Machine, ServedBuild
 from qwen_router.hardware.presets import machine as machine_named
-from qwen_router.request import ToolCall
+from qwen_router.request import Message, Request, ToolCall
 from qwen_router.specialists import MOST_PIXELS, consult
 from qwen_router.tool_context import ToolContext, current, using
 from qwen_router.tooling import load_tools, signature_of
@@ -242,6 +242,15 @@ def test_every_reply_is_told_to_whoever_keeps_accounts_also_from_a_thread(root: 
     assert [reply.answer for reply in heard] == ["vier", "vier"]
     assert message.artifact["answer_tokens"] == heard[0].usage.answer_tokens
     assert message.artifact["domain"] == heard[0].decision.profile.domain
+
+
+async def test_limits_and_accounts_follow_a_call_into_its_thread(root: Path) -> None:
+    heard: list[Reply] = []
+    engine = FakeEngine(["It is four."], models=served("Qwen3-8B"))
+    with using(world(root, engine, on_reply=heard.append, specialist_tokens=33, user="ada")) as context:
+        assert await TOOLS["ask_math"].ainvoke({"problem": "2 + 2"}) == "It is four."
+        assert context.routing().circumstances(Request((Message("user", "x"),), user="ada")).spent_by_user.energy_wh > 0
+    assert len(heard) == 1 and engine.calls[0].max_answer_tokens == 33
 
 
 def test_a_reply_that_is_not_used_is_on_the_account_all_the_same(root: Path) -> None:

@@ -78,9 +78,8 @@ def test_what_cannot_be_read_is_an_answer_for_the_model(root: Path, name: str, a
 def test_a_search_says_how_and_where_it_found_what(root: Path) -> None:
     lines = str(call("search_documents", query="turnover in March", path="reports", most=1).content).split("\n")
     assert lines[0].startswith("1 of 2 passages in 1 documents of reports, by words and meaning (Qwen/Qwen3-Embedding-0.6B)")
-    assert lines[1].startswith("note: not reranked: no reranker is installed here")
-    assert re.fullmatch(r"\[1\] reports/march.pdf, page [12] \(score \d\.\d\d\)", lines[3])
-    assert lines[4] == "```" == lines[-1]
+    assert re.fullmatch(r"\[1\] reports/march.pdf, page [12] \(score \d\.\d\d\)", lines[2])
+    assert lines[3] == "```" == lines[-1]
 
 
 def test_a_search_without_an_embedding_model_works_by_words_and_says_so(root: Path) -> None:

@@ -83,7 +83,7 @@ def _shown(found: Found, path: str, most_chars: int) -> str:
     head = f"{len(found.hits)} of {found.passages:,} passages in {found.files:,} documents of {path}, by {found.how}"
     if not found.hits:
         head = f"nothing in {found.files:,} documents of {path} matches, by {found.how.partition(';')[0]}"
-    lines = [head, *(f"note: {note}" for note in found.notes)]
+    lines = [head, *(f"note: {' '.join(note.split())}" for note in found.notes)]
     used = sum(map(len, lines))
     for number, hit in enumerate(found.hits, start=1):
         text = hit.passage.text

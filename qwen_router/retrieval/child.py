@@ -100,7 +100,7 @@ def answer(job: dict[str, Any], data: bytes) -> dict[str, Any]:
     except RecursionError:
         return {"trouble": "is nested too deeply"}
     except Exception as error:
-        return {"trouble": f"is broken: {type(error).__name__}: {str(error)[:200]}"}
+        return {"trouble": f"is broken: {type(error).__name__}: {' '.join(str(error).split())[:200]}"}
 
 
 def _limit_memory() -> None:

@@ -207,10 +207,10 @@ def _understood(reply: dict[str, Any], name: str) -> DocumentText:
         raise InvalidRequest(f"{name!r} {reply['trouble']}", fix="name another file, or save this one anew")
     parts = tuple(Part(text, page) for page, text in reply["parts"])
     if not any(part.text.strip() for part in parts):
-        raise InvalidRequest(
-            f"{name!r} holds no text" + ("; its pages may be pictures" if reply["pages"] else ""),
-            fix="read_image reads pictures of text",
-        )
+        if reply["pages"]:
+            fix = "save its pages as pictures, which read_image reads"
+            raise InvalidRequest(f"{name!r} holds no text; its pages may be pictures", fix=fix)
+        raise InvalidRequest(f"{name!r} holds no text", fix="name a document that does")
     pages = reply["pages"]
     if pages is not None and len(parts) < pages:
         return DocumentText(parts, f"pages {len(parts) + 1} to {pages}")

@@ -21,8 +21,8 @@ from typing import Protocol
 import numpy as np
 
 from qwen_router.embedding import Embedded, Purpose, Reranked
-from qwen_router.errors import EngineNonsense, InvalidRequest, RouterError
-from qwen_router.retrieval.index import Index, Passage, Refreshed, batches, opened, units
+from qwen_router.errors import EngineNonsense, InvalidRequest, NoModelFits, RouterError
+from qwen_router.retrieval.index import Index, Passage, Refreshed, batches, index_file, opened, units
 from qwen_router.retrieval.words import WordRanking
 
 CANDIDATES = 40
@@ -33,8 +33,8 @@ BATCH = 32
 EMBED_S = 60.0
 """Within a search, how long passages are embedded: the rest follows with the next searches."""
 MOST_QUERY_CHARS = 4_000
-_ONE_AT_A_TIME = threading.Lock()
-"""Searches of this process: two of them would embed the same passages."""
+_locks: dict[Path, threading.Lock] = {}
+"""One search of a root at a time in this process: two of them would embed the same passages."""
 
 
 class Searcher(Protocol):
@@ -74,7 +74,7 @@ def search(root: Path, query: str, path: str = ".", *, router: Searcher | None =
         raise InvalidRequest(
             f"the question has {len(query):,} characters", fix=f"ask in 1 to {MOST_QUERY_CHARS:,} characters"
         )
-    with _ONE_AT_A_TIME, opened(root) as index:
+    with _locks.setdefault(index_file(root), threading.Lock()), opened(root) as index:
         refreshed = index.refresh(path)
         passages = index.passages(path)
         by_words = _ranking(passages).ranked(query, most=CANDIDATES)
@@ -120,6 +120,8 @@ def _found(
             order = np.argsort(-scores, kind="stable")
             ranked = [(ranked[at][0], float(scores[at])) for at in order]
             how = f"{how.partition(';')[0]}, then {reranked.model}; score: that model's, from 0 to 1"
+        except NoModelFits:  # there is none; `how` names what did rank them
+            pass
         except RouterError as error:
             notes.append(f"not reranked: {error.problem}")
     hits = tuple(Hit(passages[place], score) for place, score in ranked[:most])
