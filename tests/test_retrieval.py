@@ -554,6 +554,15 @@ def test_the_index_is_for_its_owner_and_a_damaged_one_is_made_anew(folder: Path)
     assert search(folder, "cat").hits[0].passage.path == "cats.md"
 
 
+def test_a_cache_folder_that_cannot_be_is_a_named_error(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(InvalidRequest, match=r"the index '.*sqlite' cannot be used: .*check the disk"):
+        search(folder, "cat")
+
+
 def test_an_index_that_another_process_holds_is_a_named_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     search(folder, "cat")
     monkeypatch.setattr(index, "BUSY_S", 0.05)

@@ -16,14 +16,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from qwen_router.embedding import Embedded, Purpose, Reranked
 from qwen_router.errors import EngineNonsense, InvalidRequest, NoModelFits, RouterError
 from qwen_router.retrieval.index import Index, Passage, Refreshed, batches, index_file, opened, units
 from qwen_router.retrieval.words import WordRanking
+
+if TYPE_CHECKING:
+    from qwen_router.embedding import Embedded, Purpose, Reranked
 
 CANDIDATES = 40
 """Of each ranking, how many take part in the fusion."""
