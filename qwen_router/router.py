@@ -376,18 +376,23 @@ class Router(Searching):
         if decision.twins or decision.placed is not None:
             self.holders.note(request, (candidate.build.engine, candidate.build.endpoint, candidate.build.name))
 
-    def charge(self, user: str | None, decision: Decision, candidate: Candidate, done: Done) -> None:
-        """Put a reply's tokens, their price and the energy of its time on the day's account."""
+    def charge(
+        self, user: str | None, decision: Decision, candidate: Candidate, done: Done
+    ) -> tuple[float | None, float | None]:
+        """Put a reply's tokens, price and energy on the day's account. Returns dollars and watt-hours, None if unknown."""
         table, usage = decision.table, done.usage
         at = next((b for b, build in enumerate(table.builds) if build == candidate.build), None)
         written = (usage.reasoning_tokens or 0) + (usage.answer_tokens or 0)
-        cost = 0.0 if at is None else table.input_usd[at] * (usage.prompt_tokens or 0) + table.output_usd[at] * written
-        watts = None if at is None else table.power_w[at]
-        energy = 0.0 if watts is None or watts != watts else float(watts) * done.timings.total_s / 3600  # NaN: unknown
+        cost, energy = float("nan"), float("nan")
+        if at is not None:
+            cost = float(table.input_usd[at] * (usage.prompt_tokens or 0) + table.output_usd[at] * written)
+            energy = float(table.power_w[at]) * done.timings.total_s / 3600
         per_kwh = table.policy.energy_usd_per_kwh
         if cost == 0 and per_kwh is not None:
             cost = energy / 1000 * per_kwh
-        self.ledger.add(user, cost_usd=float(cost) if cost == cost else 0.0, energy_wh=energy, tokens=written)
+        known = tuple(None if value != value else value for value in (cost, energy))
+        self.ledger.add(user, cost_usd=known[0] or 0.0, energy_wh=known[1] or 0.0, tokens=written)
+        return known[0], known[1]
 
     def learn(self, candidate: Candidate, done: Done) -> None:
         """Count what a reply did against its decision, and hold its timings against what was predicted for it.

@@ -19,6 +19,7 @@ ROOMS = (
     "folders",
     "media",
     "control_tokens",
+    "body_fields",
     "request",
     "profile",
     "catalog",
@@ -40,7 +41,7 @@ ROOMS = (
     "router",
 )
 DOORS = ("langchain", "agent", "service", "cli")
-BESIDE = ("tooling", "tool_context", "tool_files", "sandbox", "retrieval", "specialists")
+BESIDE = ("tooling", "tool_context", "tool_files", "sandbox", "retrieval", "specialists", "symbolic")
 """Load tools for the doors, say what these may use, and do what is more than a tool's file holds."""
 BETWEEN_DOORS = {("cli", "service"), ("cli", "agent"), ("agent", "langchain")}
 """`serve` starts the service, `agent` the agent, and the agent is LangChain's, with our model and middleware in it."""

@@ -27,6 +27,7 @@ from qwen_router.catalog import Catalog
 from qwen_router.demo import DEMO_MODEL_ID, demo_gguf
 from qwen_router.engines.assemble import ReplyAssembler, astream_in_thread, estimated_tokens
 from qwen_router.engines.base import Call, Event, FinishReason, Usage
+from qwen_router.engines.call_format import answer_format
 from qwen_router.engines.embedding import Scores, Vectors
 from qwen_router.engines.gguf_file import GgufInfo, gguf_group, gguf_info
 from qwen_router.engines.llamacpp_embed import LlamaCppEmbedder
@@ -191,11 +192,12 @@ class LlamaCppEngine:
         if thinks:
             body["thinking_budget_tokens"] = self._budget(call, context_tokens)
             body["reasoning_budget_message"] = self._stop_message
+        asked = answer_format(call)
         if call.tools and call.tool_choice != "none":
             body["tools"] = neutralised(tool_specs(call))
-            body["tool_choice"] = call.tool_choice if call.tool_choice in ("auto", "required") else "auto"
-        if call.response_format is not None:
-            schema = dict(call.response_format)
+            body["tool_choice"] = "auto" if asked is None else "none"  # held to a format, a call comes as the answer
+        if asked is not None:
+            schema = dict(asked)
             body["response_format"] = (
                 {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
                 if schema

@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from qwen_router.control_tokens import neutralise
 from qwen_router.engines.base import Call, Event
+from qwen_router.engines.call_format import answer_format
 from qwen_router.engines.chatml import END, PRESERVING_FAMILIES, thought_prompt
 from qwen_router.engines.clients import PerLoop, Shared
 from qwen_router.engines.dialects import GENERIC, Dialect, key_header, recognised
@@ -355,8 +356,11 @@ class OpenAIEngine:
         if call.tools and call.tool_choice != "none":
             body["tools"] = neutralised(tool_specs(call))
             body["tool_choice"] = _tool_choice(call.tool_choice)
-        if call.response_format is not None and dialect.formats != "never" and not holds_format_back(call, dialect):
-            body["response_format"] = _response_format(call.response_format)
+        asked = call.response_format
+        if dialect.name == "llamacpp" and (asked := answer_format(call)) is not None and "tools" in body:
+            body["tool_choice"] = "none"  # it lets prose come before a call that must come: the format does not
+        if asked is not None and dialect.formats != "never" and not holds_format_back(call, dialect):
+            body["response_format"] = _response_format(asked)
         return self._sendable(body, lean)
 
     def _raw_body(self, call: Call, dialect: Dialect, reasoning: str, lean: bool) -> dict[str, Any]:
