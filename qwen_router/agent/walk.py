@@ -44,7 +44,7 @@ class Walk:
         """What came of the run so far."""
         values = self.values()
         last = next((m for m in reversed(values.get("messages", ())) if isinstance(m, AIMessage)), None)
-        answer = last.text.strip() if last is not None and not last.tool_calls else ""
+        answer = last.text.strip() if last is not None and not last.tool_calls and stop != "empty" else ""
         pending = self.waiting() if stop == "approval" else ()
         if stop == "done" and not answer:
             stop, detail = "empty", "the model gave no answer"
