@@ -9,7 +9,7 @@ no databases. It follows the run into threads and tasks, as context variables do
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from qwen_router.settings import Settings, ToolSettings
 
 if TYPE_CHECKING:
+    from qwen_router.reply import Reply
     from qwen_router.router import Router
 
 
@@ -28,6 +29,11 @@ class ToolContext:
     it is off). `databases` are SQLAlchemy URLs by name. `router` answers what specialists are asked (None: the one that this
     process shares). `sandbox_s` and `sandbox_mib` bound code that is run; `output_chars` is what a model gets to read of one
     result.
+
+    `specialist_tokens` is the longest answer of a model that a tool asks, `specialist_thinking_tokens` how much it may think
+    first (None: what the policy says), `specialist_s` when it is given up; `user` is who asks, for the policy's rules and
+    budgets. `on_reply` hears of every such reply, from the thread of the tool, so that whoever runs tools can keep accounts;
+    what it raises ends the tool.
     """
 
     root: Path
@@ -37,6 +43,11 @@ class ToolContext:
     sandbox_s: float = 10.0
     sandbox_mib: int = 512
     output_chars: int = 16_000
+    specialist_tokens: int = 2_048
+    specialist_thinking_tokens: int | None = None
+    specialist_s: float = 120.0
+    user: str | None = None
+    on_reply: Callable[[Reply], None] | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, settings: ToolSettings, *, router: Router | None = None) -> ToolContext:
