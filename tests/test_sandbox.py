@@ -6,6 +6,7 @@ the kernel's wall. On Linux with Landlock and seccomp everything has to hold; el
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -18,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from qwen_router.errors import InvalidRequest
-from qwen_router.sandbox import Limits, Protection, Run, api, host, kernel, protects, run_python
+from qwen_router.sandbox import Limits, Protection, Run, api, host, kernel, protects, run_python, run_tests
 from qwen_router.sandbox.folder import measured, remove
 
 LIBC = """
@@ -813,6 +814,7 @@ if libc.kill({os.getpid()}, 0) == 0: print('signals')
         pytest.param("'x' * 20_000", "'" + "x" * 9_999 + "... (20,002 characters)", id="a-long-value"),
         pytest.param("import random\nrandom.seed(1)\nrandom.random()", "0.13436424411240122", id="random"),
         pytest.param("exit()", None, id="a-clean-exit"),
+        pytest.param("print(chr(0xd800))\nchr(0xd800)", "'\\ud800'", id="half-characters"),
     ],
 )
 def test_honest_code_runs(code: str, value: str | None) -> None:
@@ -838,6 +840,15 @@ def test_what_is_no_code_is_refused(code: str) -> None:
 def test_limits_that_make_no_sense_are_refused() -> None:
     with pytest.raises(InvalidRequest, match="wall_s is 0"):
         Limits(wall_s=0)
+
+
+def test_half_characters_in_code_and_errors_come_back_written_out() -> None:
+    for code in ("x = '\ud800'\n1 / 0", "raise ValueError(chr(0xd800))"):
+        done = run_python(code)
+        assert done.error is not None
+        done.error.encode()
+    outcome = run_tests("", "assert not chr(0xd800), chr(0xd800)")
+    json.dumps(outcome.as_json(), ensure_ascii=False).encode()
 
 
 def test_runs_side_by_side_do_not_meet() -> None:

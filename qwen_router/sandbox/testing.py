@@ -24,7 +24,7 @@ if __package__:
 else:  # the child runs this file on its own
     import pytest_words  # type: ignore[import-not-found,no-redef]
 
-MOST_TESTS, MOST_REPR_CHARS = 1000, 200
+MOST_TESTS, MOST_REPR_CHARS, MOST_MESSAGE_CHARS = 1000, 200, 2000
 Tell = Callable[..., None]
 _EXPLAIN = "_qwen_router_explain"
 
@@ -87,11 +87,15 @@ class _Bench:
             raise
         except BaseException as error:
             failed = isinstance(error, AssertionError) and not only_errors
-            self.tell(test=name, outcome="failed" if failed else "error", message=self.trace(error))
+            self.tell(test=name, outcome="failed" if failed else "error", message=_cut(self.trace(error)))
             return False
         if not only_errors:
             self.tell(test=name, outcome="passed", message="")
         return True
+
+
+def _cut(message: str) -> str:
+    return message if len(message) <= MOST_MESSAGE_CHARS else f"{message[:400]}\n...\n{message[400 - MOST_MESSAGE_CHARS :]}"
 
 
 def _top_level(tree: ast.Module, module: types.ModuleType, bench: _Bench) -> bool:
