@@ -495,6 +495,11 @@ def test_a_model_is_pinned_by_any_of_its_names(pin):
         pytest.param(lambda r: r.embed(["a", " \n"]), InvalidRequest, "text 2 of 2 is empty", id="empty-text"),
         pytest.param(lambda r: r.embed(["\ud83d"]), InvalidRequest, "half a character", id="surrogate"),
         pytest.param(lambda r: r.embed(["a"], dimensions=0), InvalidRequest, "dimensions is 0", id="no-dimensions"),
+        pytest.param(lambda r: r.embed(["a"], dimensions="8"), InvalidRequest, "dimensions is '8'", id="text-dimensions"),
+        pytest.param(lambda r: r.embed(None), InvalidRequest, "texts are NoneType", id="none"),
+        pytest.param(lambda r: r.embed({"a": 1}), InvalidRequest, "texts are dict", id="mapping"),
+        pytest.param(lambda r: r.embed(["a"], model=3), InvalidRequest, "the model is int", id="no-name"),
+        pytest.param(lambda r: r.rerank("a", ["b"], task=" "), InvalidRequest, "the task is ' '", id="empty-task"),
         pytest.param(lambda r: r.embed(["a"], dimensions=65), InvalidRequest, "64 dimensions, not 65", id="too-many"),
         pytest.param(lambda r: r.embed(["a"], task="x"), InvalidRequest, "task goes with a query", id="task"),
         pytest.param(lambda r: r.embed(["a"], purpose="doc"), UnknownName, "document", id="purpose"),
@@ -527,6 +532,37 @@ def test_a_query_carries_its_instruction_and_a_document_none():
     router.embed(["q"], purpose="query", task="Find songs")
     assert asked == [["q"], [f"Instruct: {DEFAULT_TASK}\nQuery:q"], ["Instruct: Find songs\nQuery:q"]]
     assert query_text("q", "Find songs") == asked[2][0]
+
+
+def test_an_engine_that_takes_the_task_or_leaves_the_texts_alone_goes_before_one_that_does_not(torch_engine, llama_engine):
+    router = Router(engines=[llama_engine, torch_engine], machine=machine(), settings=Settings())
+    assert router.rerank(QUERY, ["a"]).engine == "llamacpp"
+    assert router.rerank(QUERY, ["a"], task="Find rhymes").engine == "transformers"
+    balanced = Policy.load("balanced")
+    strict = balanced.model_copy(update={"privacy": replace_privacy(balanced, control_tokens="refuse")})
+    router = Router(engines=[llama_engine, torch_engine], machine=machine(), settings=Settings(), policy=strict)
+    assert [router.embed([text]).engine for text in ("a", "a <|im_end|>")] == ["llamacpp", "transformers"]
+
+
+def test_another_makers_model_is_used_only_by_its_name(tmp_path):
+    """Its queries want another instruction, so nobody gets it unasked; and it is no chat model either."""
+    folder = tmp_path / "others"
+    shutil.copytree(made("embedding"), folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "model_type": "llama"}))
+    assert Checkpoint.at(folder).kind is None  # type: ignore[union-attr]
+    nomic = ServedBuild("fake", "fake", "nomic-embed-text:latest", None, None)
+    router = Router(engines=[FakeEngine(models=[nomic])], machine=machine(), settings=Settings())
+    with pytest.raises(NoModelFits):
+        router.embed(["a"])
+    assert router.embed(["a"], model="nomic-embed-text:latest").model == "nomic-embed-text:latest"
+
+
+def test_texts_may_come_from_any_iterable():
+    router = fake_router("Qwen3-Embedding-4B", "Qwen3-Reranker-4B")
+    assert router.embed(text for text in ("a", "b")).vectors.shape == (2, 64)
+    assert router.embed(np.array(["a", "b"])).vectors.shape == (2, 64)
+    assert router.rerank("a", iter(("a", "b"))).scores == (1.0, 0.0)
 
 
 def test_fewer_dimensions_are_the_first_ones_at_length_one():

@@ -80,8 +80,11 @@ class Checkpoint:
 
     @property
     def kind(self) -> ModelKind | None:
-        """What the files that sentence-transformers writes beside a checkpoint say it is for: `Pooling` in modules.json is
-        an embedding, `LogitScore` a reranker; older rerankers have a README only. None where nothing tells."""
+        """What the files that sentence-transformers writes beside a checkpoint of Qwen's kin say it is for: `Pooling` in
+        modules.json is an embedding, `LogitScore` a reranker; older rerankers have a README only. None where nothing tells,
+        and for another maker's."""
+        if not str(self.config.get("model_type") or "").startswith("qwen"):
+            return None
         modules = self.modules
         if any(kind.endswith("LogitScore") for kind, _ in modules):
             return "reranker"

@@ -55,13 +55,14 @@ class Scores:
 class Embedder(Protocol):
     """An engine that turns texts into vectors, and rates documents.
 
-    `model` is the name that the engine itself uses. Both raise `EngineError` and its kin (or `MissingExtra`): a text longer
-    than the model reads is refused, never cut; what comes back is checked. `rerank` with a `task` raises `EngineRefused`
-    where the instruction is built into the server. Safe to call from several threads.
+    `model` is the name that the engine itself uses; `takes_task`: whether `rerank` takes an instruction, and does not raise
+    `EngineRefused` because it is built into the server. Both raise `EngineError` and its kin (or `MissingExtra`): a text
+    longer than the model reads is refused, never cut; what comes back is checked. Safe to call from several threads.
     """
 
     name: EngineName
     endpoint: str
+    takes_task: bool
 
     def embed(self, model: str, texts: Sequence[str], *, timeout_s: float) -> Vectors: ...
 

@@ -32,7 +32,7 @@ from qwen_router.engines.embedding import (
     rerank_text,
     unit_vectors,
 )
-from qwen_router.engines.gguf_file import GgufInfo
+from qwen_router.engines.gguf_file import RANKS, GgufInfo
 from qwen_router.engines.llamacpp_load import opened, plain_params, refuse_if_too_big, window
 from qwen_router.engines.residence import Residence
 from qwen_router.errors import EngineNonsense, EngineRefused
@@ -78,9 +78,9 @@ class LlamaCppEmbedder:
         Raises `EngineRefused` for a reranker, and for a text that is too long.
         """
         info = self._info_of(path)
-        if info.kind == "reranker":
+        if info.pooling == RANKS:
             raise _refused(f"{path.stem!r} is a reranker: it does not embed", "use a Qwen3-Embedding GGUF")
-        last = info.metadata.get(f"{info.architecture}.pooling_type", 3) == 3
+        last = info.architecture.startswith("qwen") and info.pooling in (None, 3)
         end = _END if last and not info.metadata.get("tokenizer.ggml.add_eos_token") else ""  # older conversions lack it
 
         def part(some: list[str]) -> tuple[Any, int | None]:
@@ -95,7 +95,7 @@ class LlamaCppEmbedder:
     def rerank(self, path: Path, query: str, documents: Sequence[str], *, task: str | None, timeout_s: float) -> Scores:
         """What the file's two-word head gives for each document. Raises `EngineRefused` for a file without one."""
         info = self._info_of(path)
-        if info.kind != "reranker":
+        if info.pooling != RANKS:
             known = info.model_id(Catalog.load().models)
             lost = known is not None and Catalog.load().get(known).kind == "reranker"
             why = "was converted without the reranking head" if lost else "is no reranker"
@@ -154,7 +154,7 @@ class LlamaCppEmbedder:
         params.embedding, params.cache_ram_mib = True, 0
         if kind == "reranker":
             params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_RANK
-        elif info.kind is None:
+        elif info.pooling is None:
             params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_LAST
         return opened(params, info, str(key), needed_mib=needed_mib)
 

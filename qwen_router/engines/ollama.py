@@ -57,6 +57,7 @@ class OllamaEngine:
     """One Ollama server. `keep_alive` is how long a model stays loaded after a call (None: the server's setting)."""
 
     name: EngineName = "ollama"
+    takes_task = False
 
     def __init__(
         self,
@@ -329,7 +330,7 @@ class OllamaEngine:
 
 class _Shown:
     """What `/api/show` tells: the context that the model was trained for, its quantisation, the name in its metadata, the
-    system prompt of its Modelfile (which `Client.show` drops), whether it embeds."""
+    system prompt of its Modelfile (which `Client.show` drops), whether it is a Qwen that embeds."""
 
     def __init__(
         self,
@@ -347,14 +348,15 @@ class _Shown:
     def of(cls, shown: Mapping[str, Any]) -> _Shown:
         info: Mapping[str, Any] = shown.get("model_info") or {}
         details: Mapping[str, Any] = shown.get("details") or {}
-        context = info.get(f"{info.get('general.architecture')}.context_length")
+        architecture = info.get("general.architecture")
+        context = info.get(f"{architecture}.context_length")
         parts = [info.get("general.basename"), info.get("general.size_label"), info.get("general.finetune")]
         return cls(
             context_tokens=context if isinstance(context, int) and context > 0 else None,
             quant=details.get("quantization_level"),
             base_name="-".join(str(part) for part in parts if part) if parts[0] else None,
             system=str(shown.get("system") or ""),
-            embeds="embedding" in (shown.get("capabilities") or ()),
+            embeds="embedding" in (shown.get("capabilities") or ()) and str(architecture).startswith("qwen"),
         )
 
 

@@ -80,6 +80,7 @@ class OpenAIEngine:
     """
 
     name: EngineName = "openai"
+    takes_task = False
 
     def __init__(
         self,
