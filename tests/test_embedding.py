@@ -19,8 +19,10 @@ from qwen_router.engines.embedding import (
     DEFAULT_TASK,
     RERANK_PREFIX,
     RERANK_SUFFIX,
+    TOKENS_PER_REQUEST,
     Embedder,
     batches,
+    parts,
     probabilities,
     query_text,
     unit_vectors,
@@ -43,6 +45,7 @@ from qwen_router.errors import (
 )
 from qwen_router.hardware.machine import ServedBuild
 from qwen_router.policy import Policy
+from qwen_router.profile.tokens import estimate_tokens
 from qwen_router.settings import Settings
 from tests.search_checkpoints import CONTEXT_TOKENS, HIDDEN, gguf_of, made
 from tests.servers.engine_servers import llama_cpp_server
@@ -238,6 +241,7 @@ def test_a_tokenizer_that_appends_no_end_token_gets_one(torch_engine, llama_engi
     [
         pytest.param({"1_Pooling/config.json": '{"pooling_mode_mean_tokens": true}'}, "pools by 'mean_tokens'", id="mean"),
         pytest.param({"config.json": "{}"}, "no readable config", id="no-config"),
+        pytest.param({"config.json": '{"vision_config": {}}'}, "reads pictures too", id="vision"),
         pytest.param({"model.safetensors": ""}, "no sound header", id="truncated"),
     ],
 )
@@ -621,6 +625,15 @@ def test_batches_hold_every_text_once_within_their_bounds(lengths, max_tokens, m
     for group in groups:
         assert len(group) <= max_rows
         assert len(group) == 1 or len(group) * max(lengths[i] for i in group) <= max_tokens
+
+
+@given(st.lists(st.integers(0, 9_000), max_size=50))
+def test_a_server_gets_every_text_in_order_and_never_too_much_at_once(sizes):
+    texts = ["word " * size for size in sizes]
+    found = list(parts(texts))
+    assert [text for part in found for text in part] == texts
+    for part in found:
+        assert len(part) == 1 or (len(part) <= 32 and sum(estimate_tokens(text) for text in part) <= TOKENS_PER_REQUEST)
 
 
 @pytest.mark.parametrize(

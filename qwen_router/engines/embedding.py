@@ -34,6 +34,10 @@ RERANK_SUFFIX = "<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n"
 TEXTS_PER_REQUEST = 32
 """What a server is sent at once: 32 vectors of 4,096 numbers are 3 MiB of JSON, in one line (`wire.MAX_LINE_BYTES`)."""
 
+TOKENS_PER_REQUEST = 16_384
+"""A server has the router's timeout for each request, so none may ask for hours of work."""
+Ask = Callable[[list[str]], tuple[list[Any], int | None]]
+
 
 @dataclass(frozen=True, slots=True)
 class Vectors:
@@ -130,17 +134,32 @@ def probabilities(values: Sequence[Any], count: int, *, who: str, engine: str, e
     return tuple(min(1.0, float(number)) for number in numbers)
 
 
-def in_parts(
-    texts: Sequence[str], ask: Callable[[list[str]], tuple[list[Any], int | None]], size: int
-) -> tuple[list[Any], int | None]:
-    """What `ask` gives for each text, `size` texts at a time, and the tokens that it counted, None when it did not."""
+def in_parts(texts: Sequence[str], ask: Ask) -> tuple[list[Any], int | None]:
+    """What `ask` gives for each text, some at a time, and the tokens that it counted, None when it did not."""
     rows: list[Any] = []
     tokens: int | None = 0
-    for start in range(0, len(texts), size):
-        some, count = ask(list(texts[start : start + size]))
+    for part in parts(texts):
+        some, count = ask(part)
         rows += some
         tokens = None if tokens is None or count is None else tokens + count
     return rows, tokens
+
+
+def parts(texts: Sequence[str]) -> Iterator[list[str]]:
+    """The texts in their order, in lists of bounded length and (estimated) tokens; a longer text stands alone."""
+    from qwen_router.profile.tokens import estimate_tokens
+
+    part: list[str] = []
+    held = 0
+    for text in texts:
+        tokens = estimate_tokens(text)
+        if part and (len(part) >= TEXTS_PER_REQUEST or held + tokens > TOKENS_PER_REQUEST):
+            yield part
+            part, held = [], 0
+        part.append(text)
+        held += tokens
+    if part:
+        yield part
 
 
 def batches(lengths: Sequence[int], *, max_tokens: int, max_rows: int) -> Iterator[list[int]]:

@@ -49,6 +49,8 @@ _KEPT_STRING_BYTES = 1 << 20
 
 RANKS = 4
 """LLAMA_POOLING_TYPE_RANK."""
+SEARCH_ARCHITECTURE = "qwen3"
+"""That of Qwen3-Embedding and Qwen3-Reranker. Others that embed, Qwen's VL models too, want their texts in other forms."""
 Scalar = str | int | float | bool
 
 
@@ -81,8 +83,8 @@ class GgufInfo:
 
     @property
     def kind(self) -> ModelKind | None:
-        """What a file of Qwen's kin is for, by its pooling; None without, and for another maker's."""
-        if self.pooling is None or not self.architecture.startswith("qwen"):
+        """What a file of Qwen3-Embedding's or Qwen3-Reranker's kin is for, by its pooling; None without, and for others."""
+        if self.pooling is None or self.architecture != SEARCH_ARCHITECTURE:
             return None
         return "reranker" if self.pooling == RANKS else "embedding"
 

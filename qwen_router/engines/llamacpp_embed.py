@@ -22,7 +22,6 @@ from qwen_router.engines.assemble import estimated_tokens
 from qwen_router.engines.embedding import (
     RERANK_PREFIX,
     RERANK_SUFFIX,
-    TEXTS_PER_REQUEST,
     Scores,
     Vectors,
     built_in_task,
@@ -32,7 +31,7 @@ from qwen_router.engines.embedding import (
     rerank_text,
     unit_vectors,
 )
-from qwen_router.engines.gguf_file import RANKS, GgufInfo
+from qwen_router.engines.gguf_file import RANKS, SEARCH_ARCHITECTURE, GgufInfo
 from qwen_router.engines.llamacpp_load import opened, plain_params, refuse_if_too_big, window
 from qwen_router.engines.residence import Residence
 from qwen_router.errors import EngineNonsense, EngineRefused
@@ -80,7 +79,7 @@ class LlamaCppEmbedder:
         info = self._info_of(path)
         if info.pooling == RANKS:
             raise _refused(f"{path.stem!r} is a reranker: it does not embed", "use a Qwen3-Embedding GGUF")
-        last = info.architecture.startswith("qwen") and info.pooling in (None, 3)
+        last = info.architecture == SEARCH_ARCHITECTURE and info.pooling in (None, 3)
         end = _END if last and not info.metadata.get("tokenizer.ggml.add_eos_token") else ""  # older conversions lack it
 
         def part(some: list[str]) -> tuple[Any, int | None]:
@@ -89,7 +88,7 @@ class LlamaCppEmbedder:
             rows = {row.get("index"): row.get("embedding") for row in _rows(found, "data")}
             return [rows.get(place) for place in range(len(some))], _tokens(found)
 
-        rows, tokens = in_parts(texts, part, TEXTS_PER_REQUEST)
+        rows, tokens = in_parts(texts, part)
         return Vectors(unit_vectors(rows, len(texts), who=repr(path.stem), **_WHERE), tokens)
 
     def rerank(self, path: Path, query: str, documents: Sequence[str], *, task: str | None, timeout_s: float) -> Scores:
@@ -109,7 +108,7 @@ class LlamaCppEmbedder:
             rated = {row.get("index"): row.get("relevance_score") for row in _rows(found, "results")}
             return [rated.get(place) for place in range(len(some))], _tokens(found)
 
-        values, tokens = in_parts(documents, part, TEXTS_PER_REQUEST)
+        values, tokens = in_parts(documents, part)
         return Scores(probabilities(values, len(documents), who=repr(path.stem), **_WHERE), tokens)
 
     def _asked(
