@@ -81,9 +81,9 @@ class Checkpoint:
 
     @property
     def kind(self) -> ModelKind | None:
-        """What the files that sentence-transformers writes beside a checkpoint say it is for: `Pooling` in modules.json is an
-        embedding, `LogitScore` a reranker; older rerankers have a README only. None where nothing tells, and for what is not
-        of Qwen3-Embedding's or Qwen3-Reranker's kin."""
+        """What the files that sentence-transformers writes beside a checkpoint say it is for: `Pooling` in modules.json is
+        an embedding, `LogitScore` a reranker; older rerankers have a README only. None where nothing tells, and for what is
+        not of Qwen3-Embedding's or Qwen3-Reranker's kin."""
         if self.config.get("model_type") != SEARCH_ARCHITECTURE:
             return None
         modules = self.modules
