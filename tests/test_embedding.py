@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from qwen_router.engines.embedding import (
 from qwen_router.engines.fake import FakeEngine
 from qwen_router.engines.gguf_file import gguf_info
 from qwen_router.engines.llamacpp import LlamaCppEngine
+from qwen_router.engines.llamacpp_embed import WINDOWS, LlamaCppEmbedder, windows_for
 from qwen_router.engines.ollama import OllamaEngine
 from qwen_router.engines.openai import OpenAIEngine
 from qwen_router.engines.transformers import TransformersEngine
@@ -625,6 +627,39 @@ def test_batches_hold_every_text_once_within_their_bounds(lengths, max_tokens, m
     for group in groups:
         assert len(group) <= max_rows
         assert len(group) == 1 or len(group) * max(lengths[i] for i in group) <= max_tokens
+
+
+@pytest.mark.parametrize(
+    ("words", "trained", "expected"),
+    [
+        pytest.param(10, 32768, [2048, 8192, 32768], id="short"),
+        pytest.param(3000, 32768, [8192, 32768], id="longer"),
+        pytest.param(30_000, 40960, [40960], id="as-far-as-it-was-trained"),
+        pytest.param(90_000, 32768, [32768], id="too-long-is-found-out-by-llama-cpp"),
+        pytest.param(10, 1024, [1024], id="a-short-model"),
+        pytest.param(10, None, [2048, 8192, 32768], id="unknown"),
+    ],
+)
+def test_llama_cpp_opens_the_least_window_that_holds_the_texts(words, trained, expected):
+    assert windows_for(["word " * words, "a"], WINDOWS, trained_tokens=trained) == expected
+
+
+def test_a_text_that_is_longer_than_it_was_taken_for_gets_the_next_window(llama_engine):
+    """qwen3-nano's tokenizer cuts finer than Qwen's, for which the estimate is made."""
+    text = "zymurgy quixotic " * 20
+    least = round(estimate_tokens(text) * 1.2) + 17
+    embedder = LlamaCppEmbedder(gguf_info, windows=(least, 512))
+    found = embedder.embed(gguf_of("embedding"), [text], timeout_s=TIMEOUT_S)
+    assert found.prompt_tokens > least and embedder.window_of(gguf_of("embedding")) == 512
+    assert np.abs(found.values - llama_engine.embed("tiny-embedding", [text], timeout_s=TIMEOUT_S).values).max() < 1e-5
+    embedder.close()
+
+
+def test_threads_share_a_model(engine):
+    alone = [engine.embed("tiny-embedding", [text], timeout_s=TIMEOUT_S).values for text in TEXTS]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda text: engine.embed("tiny-embedding", [text], timeout_s=TIMEOUT_S).values, TEXTS * 2))
+    assert np.abs(np.concatenate(found) - np.concatenate(alone * 2)).max() < 1e-5
 
 
 @given(st.lists(st.integers(0, 9_000), max_size=50))

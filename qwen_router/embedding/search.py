@@ -24,7 +24,7 @@ T = TypeVar("T")
 Purpose = Literal["document", "query"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Embedded:
     """`vectors` is (n, d) in float32, each row of length 1, in the order of the texts; (0, 0) for no texts.
 

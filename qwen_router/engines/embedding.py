@@ -39,7 +39,7 @@ TOKENS_PER_REQUEST = 16_384
 Ask = Callable[[list[str]], tuple[list[Any], int | None]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Vectors:
     """`values` is (n, d), each row of length 1; `prompt_tokens` is what the engine counted, None where it does not."""
 

@@ -53,10 +53,17 @@ class _Key:
 
 
 class LlamaCppEmbedder:
-    """`info_of` reads a file's header; the others are the engine's own options."""
+    """`info_of` reads a file's header; `threads` and `verbose` are the engine's own options."""
 
-    def __init__(self, info_of: Callable[[Path], GgufInfo], *, threads: int | None, verbose: bool) -> None:
-        self._info_of, self._threads, self._verbose = info_of, threads, verbose
+    def __init__(
+        self,
+        info_of: Callable[[Path], GgufInfo],
+        *,
+        threads: int | None = None,
+        verbose: bool = False,
+        windows: Sequence[int] = WINDOWS,
+    ) -> None:
+        self._info_of, self._threads, self._verbose, self._windows = info_of, threads, verbose, windows
         self._places: dict[ModelKind, Residence[_Key, Any]] = {
             "embedding": Residence(partial(self._load, "embedding"), lambda _server: None, engine=ENGINE),
             "reranker": Residence(partial(self._load, "reranker"), lambda _server: None, engine=ENGINE),
@@ -115,11 +122,8 @@ class LlamaCppEmbedder:
         self, kind: ModelKind, info: GgufInfo, verb: str, body: Mapping[str, Any], texts: Sequence[str], timeout_s: float
     ) -> Mapping[str, Any]:
         """The answer, in the least window that holds the texts; estimates err, so the next one is tried."""
-        most = info.context_tokens or WINDOWS[-1]
-        windows = [*(tokens for tokens in WINDOWS if tokens < most), most]
-        guess = max(estimated_tokens(text) for text in texts) * 1.2 + 16
         found: Mapping[str, Any] = {}
-        for context_tokens in [tokens for tokens in windows if tokens >= guess] or windows[-1:]:
+        for context_tokens in windows_for(texts, self._windows, trained_tokens=info.context_tokens):
             key = _Key(info.path, context_tokens)
             serves = partial(_serves, key)
             with self._places[kind].borrow(key, serves=serves, timeout_s=timeout_s) as (server, _):
@@ -156,6 +160,14 @@ class LlamaCppEmbedder:
         elif info.pooling is None:
             params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_LAST
         return opened(params, info, str(key), needed_mib=needed_mib)
+
+
+def windows_for(texts: Sequence[str], windows: Sequence[int], *, trained_tokens: int | None) -> list[int]:
+    """The windows to try: from the least that holds the texts by our estimate to what the model was trained for."""
+    most = trained_tokens or windows[-1]
+    steps = [*(tokens for tokens in windows if tokens < most), most]
+    guess = max(estimated_tokens(text) for text in texts) * 1.2 + 16
+    return [tokens for tokens in steps if tokens >= guess] or steps[-1:]
 
 
 def _serves(wanted: _Key, held: _Key) -> bool:
