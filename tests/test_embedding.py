@@ -646,11 +646,11 @@ def test_llama_cpp_opens_the_least_window_that_holds_the_texts(words, trained, e
 
 def test_a_text_that_is_longer_than_it_was_taken_for_gets_the_next_window(llama_engine):
     """qwen3-nano's tokenizer cuts finer than Qwen's, for which the estimate is made."""
-    text = "zymurgy quixotic " * 20
+    text = "zymurgy quixotic " * 60
     least = round(estimate_tokens(text) * 1.2) + 17
-    embedder = LlamaCppEmbedder(gguf_info, windows=(least, 512))
+    embedder = LlamaCppEmbedder(gguf_info, windows=(least,))
     found = embedder.embed(gguf_of("embedding"), [text], timeout_s=TIMEOUT_S)
-    assert found.prompt_tokens > least and embedder.window_of(gguf_of("embedding")) == 512
+    assert found.prompt_tokens > least and embedder.window_of(gguf_of("embedding")) == CONTEXT_TOKENS
     assert np.abs(found.values - llama_engine.embed("tiny-embedding", [text], timeout_s=TIMEOUT_S).values).max() < 1e-5
     embedder.close()
 
