@@ -11,14 +11,17 @@ from functools import cache
 from typing import Any, Literal, cast
 
 import pytest
+from langchain.agents import create_agent
+from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.tools import BaseTool
 from langchain_tests.integration_tests import ChatModelIntegrationTests
+from pydantic import BaseModel
 
 from qwen_router.engines.llamacpp import LlamaCppEngine
 from qwen_router.engines.openai import OpenAIEngine
-from qwen_router.langchain import ChatQwenRouter
+from qwen_router.langchain import ChatQwenRouter, RouterMiddleware
 from qwen_router.router import Router
 from qwen_router.settings import Settings
 from qwen_router.tooling import load_tools
@@ -49,6 +52,12 @@ CALLS_ITS_OWN_ONLY = pytest.mark.xfail(
 def nano() -> Router:
     """One loaded model for the whole file."""
     return Router(engines=[LlamaCppEngine()], machine=machine(), settings=Settings())
+
+
+class Count(BaseModel):
+    """How many."""
+
+    number: int
 
 
 SERVED: list[Router] = []
@@ -170,3 +179,23 @@ def test_the_demo_model_calls_a_shipped_tool_and_reads_its_result(
     result = tools[call["name"]].invoke(call)
     assert (call["name"], result.content, result.tool_call_id) == (name, told, call["id"])
     assert told in chat.invoke([HumanMessage(question), message, result]).text
+
+
+def test_the_demo_model_leads_an_agent_through_the_middleware() -> None:
+    tools = list(load_tools().values())
+    model = ChatQwenRouter(router=nano(), thinking=True, seed=3)
+    agent = create_agent(model, tools, middleware=[RouterMiddleware()])
+    messages = agent.invoke({"messages": [HumanMessage("What is 12 * 13? Use the calculator.")]})["messages"]
+    assert [message.type for message in messages] == ["human", "ai", "tool", "ai"]
+    assert messages[2].content == "156" and "156" in messages[3].text
+    traces = [m.response_metadata["router"]["middleware"] for m in messages if m.type == "ai"]
+    assert traces[0]["session"] == traces[1]["session"] and traces[0]["escalation"] is None
+
+
+@pytest.mark.parametrize("strategy", [ToolStrategy, ProviderStrategy])
+def test_a_structured_answer_of_an_agent_comes_from_the_demo_model(strategy: Any) -> None:
+    """Well-formed by constrained decoding, whatever sense the demonstration model makes."""
+    model = ChatQwenRouter(router=nano(), thinking=False)
+    agent = create_agent(model, [], middleware=[RouterMiddleware()], response_format=strategy(Count))
+    result = agent.invoke({"messages": [HumanMessage("How many are there?")]})
+    assert isinstance(result["structured_response"], Count)

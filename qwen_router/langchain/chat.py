@@ -288,7 +288,7 @@ class ChatQwenRouter(BaseChatModel):
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
-        """What a cache tells models apart by: all wishes, a policy by what it says; not the session, which is a run's own."""
+        """What a cache tells models apart by: all wishes, a policy by what it says; not the session, which is a run's."""
         wishes = {**self._identifying_params, **{name: value for name, value in kwargs.items() if name != "session"}}
         if isinstance(policy := wishes.get("policy"), Policy):
             wishes["policy"] = policy.model_dump_json()
