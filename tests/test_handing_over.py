@@ -182,9 +182,7 @@ def test_out_of_a_loop_the_best_there_is_goes_on(before: object) -> None:
     assert name_of(stuck) == "large" and "the same tool call came three times" in stuck.reason
 
 
-def _escalated(
-    previous: object, *, reason: str = "the check failed", builds: tuple[Build, ...] = (SMALL, LARGE)
-) -> Decision:
+def _escalated(previous: Previous | None, builds: tuple[Build, ...] = (SMALL, LARGE)) -> Decision:
     table = candidate_table(builds, machine(), Policy.from_yaml(FAST), abilities=ABILITIES)
     request = replace(_looping(1), escalation="the check failed")
     return decide(request, profile(depth=0.9), table, circumstances=Circumstances(previous=previous))
