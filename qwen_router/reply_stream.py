@@ -168,6 +168,8 @@ class ReplyStream:
             failed_attempts=tuple(self.failed),
             notice=DEMO_NOTICE if self.served_by.build.model.demo else None,
             changes=self._changes,
+            cost_usd=self._spent[0],
+            energy_wh=self._spent[1],
             hidden_tools=self._hidden_tools,
         )
 
@@ -257,12 +259,13 @@ class ReplyStream:
         self._started = True
         if isinstance(event, Done):
             self._router.learn(self.served_by, event)
-            self._router.charge(self.request.user, self.decision, self.served_by, event)
+            self._spent = self._router.charge(self.request.user, self.decision, self.served_by, event)
             self._router.hold(self.request, self.decision, self.served_by)
             if self.request.session is not None:
                 self._router.remember(self.request.session, self.served_by, event)
 
     _started = False
+    _spent: tuple[float | None, float | None] = (None, None)
     _changes: tuple[str, ...] = ()
     _hidden_tools: tuple[str, ...] = ()
 

@@ -23,7 +23,17 @@ from qwen_router.engines.call_format import answer_format
 from qwen_router.engines.chatml import END, PRESERVING_FAMILIES, thought_prompt
 from qwen_router.engines.clients import PerLoop, Shared
 from qwen_router.engines.dialects import GENERIC, Dialect, key_header, recognised
+from qwen_router.engines.embedding import (
+    TEXTS_PER_REQUEST,
+    Scores,
+    Vectors,
+    built_in_task,
+    in_parts,
+    probabilities,
+    unit_vectors,
+)
 from qwen_router.engines.exchange import Bodies, Post, answering
+from qwen_router.engines.http_embed import openai_body, openai_rows, rerank_body, rerank_rows, with_way_out
 from qwen_router.engines.local_prompt import effective_sampling, neutralised, tool_specs
 from qwen_router.engines.openai_exchange import OpenAIExchange, holds_format_back
 from qwen_router.engines.structured import asking_for_format, formats_answer
@@ -42,6 +52,7 @@ from qwen_router.engines.wire import (
     output_limit_tokens,
     plain,
     refused_at_once,
+    waiting,
     waits,
 )
 from qwen_router.errors import EngineError, EngineTimeout, EngineUnreachable
@@ -152,6 +163,46 @@ class OpenAIEngine:
         if not isinstance(ours, ClosedUnheard):
             raise ours from error
         exchange.unheard(ours)
+
+    def embed(self, model: str, texts: Sequence[str], *, timeout_s: float) -> Vectors:
+        """Unit vectors by `/v1/embeddings`."""
+
+        def part(some: list[str]) -> tuple[list[Any], int | None]:
+            found = self._asked("/embeddings", openai_body(model, some), timeout_s)
+            return openai_rows(found, len(some), self._peer)
+
+        rows, tokens = in_parts(texts, part, TEXTS_PER_REQUEST)
+        who = f"{self.name} at {self.endpoint}"
+        return Vectors(unit_vectors(rows, len(texts), who=who, engine=self.name, endpoint=self.endpoint), tokens)
+
+    def rerank(
+        self, model: str, query: str, documents: Sequence[str], *, task: str | None = None, timeout_s: float
+    ) -> Scores:
+        """P(yes) by `/v1/rerank`, whose template is the server's."""
+        built_in_task(task, engine=self.name, endpoint=self.endpoint)
+
+        def part(some: list[str]) -> tuple[list[Any], int | None]:
+            found = self._asked("/rerank", rerank_body(model, query, some), timeout_s)
+            return rerank_rows(found, len(some), self._peer)
+
+        values, tokens = in_parts(documents, part, TEXTS_PER_REQUEST)
+        who = f"{self.name} at {self.endpoint}"
+        return Scores(probabilities(values, len(documents), who=who, engine=self.name, endpoint=self.endpoint), tokens)
+
+    def _asked(self, path: str, body: Mapping[str, Any], timeout_s: float) -> Mapping[str, Any]:
+        """The object that comes back for a question that is answered in one piece."""
+        import httpx
+
+        self._known_dialect()
+        try:
+            response = self._clients.get().post(self._base + path, json=body, extensions=waiting(timeout_s))
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError) as error:
+            raise self._peer.of_httpx(error) from error
+        if response.status_code != 200:
+            said, later = error_text(response.text), response.headers.get("retry-after")
+            refused = self._peer.of_status(response.status_code, said, retry_after=later)
+            raise with_way_out(refused, self._peer, reranks=path == "/rerank")
+        return json_object(response.content, self._peer)
 
     def close(self) -> None:
         self._clients.close()

@@ -164,6 +164,8 @@ def _about(reply: Reply) -> dict[str, Any]:
         "violations": [asdict(violation) for violation in reply.violations],
         "failed_attempts": list(reply.failed_attempts),
         "timings": asdict(reply.timings),
+        "cost_usd": reply.cost_usd,
+        "energy_wh": reply.energy_wh,
         "notice": reply.notice,
         "changes": list(reply.changes),
         "hidden_tools": list(reply.hidden_tools),
