@@ -10,13 +10,15 @@ import pytest
 from qwen_router import Policy, Request
 from qwen_router.control_tokens import control_tokens_in, neutralise, restore
 from qwen_router.decide import Build, Decision, candidate_table, decide
+from qwen_router.decide.tool_budget import most_tools
 from qwen_router.decision_log import entry, request_of
 from qwen_router.engines.assemble import ReplyAssembler
 from qwen_router.engines.fake import FakeEngine
-from qwen_router.engines.handing_over import handed_over, most_tools
+from qwen_router.engines.handing_over import handed_over
 from qwen_router.errors import InvalidRequest, NoModelFits
 from qwen_router.hardware.machine import ServedBuild
 from qwen_router.policy import Circumstances, Previous
+from qwen_router.profile.tokens import request_tokens
 from qwen_router.request import Message, ToolCall, ToolSpec
 from tests.test_engines import ADD, call_of
 from tests.test_router import router, served
@@ -141,6 +143,31 @@ def test_the_router_shows_fewer_and_says_so() -> None:
     assert reply.changes == ("10 of 31 tools shown, which suits the model's size",)
     shows_all = router(engine, policy=Policy.from_yaml("name: x\ncontext: {tools: all}"))
     assert shows_all.ask(request).changes == () and len(engine.calls[1].tools) == 31
+
+
+def test_tools_that_a_model_is_not_shown_do_not_count_in_its_prompt() -> None:
+    long = "Does a thing. " * 300
+    tools = tuple(replace(tool, description=f"{tool.description} {long}") for tool in TOOLS[:20])
+    request = Request((Message("user", "What is the weather in Oslo?"),), tools=(*tools, WEATHER))
+    engine = FakeEngine(["ok"], models=[served("Qwen/Qwen3-0.6B")])
+    reply = router(engine).ask(request)
+    assert len(engine.calls[0].tools) == 6 and len(reply.hidden_tools) == 15
+    whole = reply.decision.profile.input_tokens
+    assert reply.served_by.input_tokens == engine.calls[0].prompt_tokens_estimate < 0.4 * whole
+    shown = replace(request, tools=engine.calls[0].tools)
+    assert reply.served_by.input_tokens == pytest.approx(request_tokens(shown), rel=0.02)
+    shows_all = router(engine, policy=Policy.from_yaml("name: x\ncontext: {tools: all}")).route(request, answering=True)
+    assert shows_all.chosen is None or shows_all.chosen.input_tokens == whole
+
+
+def test_a_model_whose_window_is_too_small_for_all_tools_answers_with_those_that_it_is_shown() -> None:
+    long = "Does a thing. " * 900
+    tools = tuple(replace(tool, description=f"{tool.description} {long}") for tool in TOOLS[:20])
+    request = Request((Message("user", "What is the weather in Oslo?"),), tools=(*tools, WEATHER))
+    engine = FakeEngine(["ok"], models=[served("Qwen/Qwen3-0.6B")])
+    assert router(engine).ask(request).answer == "ok"
+    with pytest.raises(NoModelFits, match="longest window"):
+        router(engine, policy=Policy.from_yaml("name: x\ncontext: {tools: all}")).ask(request)
 
 
 # ── loops ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
