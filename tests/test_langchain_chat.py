@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.exceptions import OutputParserException
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.rate_limiters import BaseRateLimiter
 from langchain_core.runnables import ConfigurableField
+from pydantic import BaseModel
 
 from qwen_router.engines.fake import FakeEngine
 from qwen_router.errors import EngineError, EngineUnreachable, InvalidRequest, NoModelFits
@@ -289,6 +291,32 @@ def test_another_model_may_be_an_alternative() -> None:
     chat = chat_on(fake("ours")).configurable_alternatives(ConfigurableField(id="which"), default_key="router", other=other)
     assert chat.invoke("hi").text == "ours"
     assert chat.with_config(configurable={"which": "other"}).invoke("hi").text == "mine"
+
+
+# ── structure ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Sums(BaseModel):
+    totals: list[int]
+    note: str = ""
+
+
+@pytest.mark.parametrize("schema", [Sums, Sums.model_json_schema() | {"title": "sums"}], ids=["pydantic", "schema"])
+def test_json_that_was_cut_is_an_error_and_not_a_shorter_answer(schema: Any) -> None:
+    cut = '{"totals": [1, 2], "note": "and the next is'
+    structured = chat_on(fake(cut, finish_reason="length")).with_structured_output(schema)
+    with pytest.raises(OutputParserException, match="cut off by the token limit: allow more with max_tokens"):
+        structured.invoke("Sums?")
+    raw = chat_on(fake(cut, finish_reason="length")).with_structured_output(schema, include_raw=True).invoke("Sums?")
+    assert isinstance(raw, dict) and raw["parsed"] is None and "cut off" in str(raw["parsing_error"])
+    whole = chat_on(fake(f'{cut}"}}')).with_structured_output(schema).invoke("Sums?")
+    assert (whole if isinstance(whole, dict) else whole.model_dump())["totals"] == [1, 2]
+
+
+def test_pieces_of_structure_come_while_they_are_written() -> None:
+    structured = chat_on(fake('{"totals": [1, 2, 3]}')).with_structured_output(Sums.model_json_schema() | {"title": "sums"})
+    found = list(structured.stream("Sums?"))
+    assert len(found) > 1 and found[-1] == {"totals": [1, 2, 3]}
 
 
 # ── sessions ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -21,6 +21,7 @@ from qwen_router import __version__
 from qwen_router.errors import InvalidRequest, MissingExtra, UnknownName
 from qwen_router.langchain.messages import PROVIDER, Pieces, answered_before, body_message, last_chunk
 from qwen_router.langchain.model_profile import profile_of
+from qwen_router.langchain.parsers import whole_json, whole_pydantic
 from qwen_router.policy import Policy
 from qwen_router.profile.tokens import estimate_tokens
 from qwen_router.request import Request
@@ -37,7 +38,7 @@ try:
         generate_from_stream,
     )
     from langchain_core.messages import AIMessage, BaseMessage
-    from langchain_core.output_parsers import BaseOutputParser, JsonOutputParser, PydanticOutputParser
+    from langchain_core.output_parsers import BaseOutputParser
     from langchain_core.outputs import ChatGenerationChunk, ChatResult
     from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
     from langchain_core.tools import BaseTool
@@ -216,9 +217,9 @@ class ChatQwenRouter(BaseChatModel):
             ls_structured_output_format={"kwargs": {"method": method, "strict": strict}, "schema": schema},
             **kwargs,
         )
-        parser: BaseOutputParser[Any] = JsonOutputParser()
+        parser: BaseOutputParser[Any] = whole_json()
         if isinstance(schema, type) and is_basemodel_subclass(schema):
-            parser = PydanticOutputParser(pydantic_object=schema)
+            parser = whole_pydantic(schema)
         if not include_raw:
             return model | parser
         parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
