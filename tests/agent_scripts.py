@@ -61,7 +61,9 @@ def called(name: str, **arguments: object) -> Say:
 
 def written(name: str, arguments: object) -> Say:
     """A call as a model writes it."""
-    inner = arguments if isinstance(arguments, str) else json.dumps({"name": name, "arguments": arguments}, ensure_ascii=False)
+    inner = (
+        arguments if isinstance(arguments, str) else json.dumps({"name": name, "arguments": arguments}, ensure_ascii=False)
+    )
     return Say(f"<tool_call>\n{inner}\n</tool_call>")
 
 

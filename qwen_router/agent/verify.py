@@ -23,8 +23,8 @@ from qwen_router.request import Request, RequestLike
 
 __all__ = ["Finding", "check_of", "failed", "tests_in", "verify"]
 
-RunSql = Callable[[str], str]
-"""Runs one query; returns what is wrong with it, or an empty text."""
+RunSql = Callable[[str], str | None]
+"""Runs one query; returns what is wrong with it, an empty text where nothing is, None where that cannot be told."""
 
 _FENCE = re.compile(r"```[ \t]*(?P<language>[\w+#.-]*)[^\n]*\n(?P<code>.*?)(?:\n[ \t]*```|\Z)", re.DOTALL)
 _PYTHON = ("python", "py", "python3", "")
@@ -223,6 +223,8 @@ def _sql(answer: str, run_sql: RunSql) -> list[Finding]:
     if not queries:
         return []
     problem = run_sql(queries[-1].strip().rstrip(";"))
+    if problem is None:
+        return [Finding("sql", None, "the query could not be tried")]
     if not problem:
         return [Finding("sql", True, "the query runs")]
     return [Finding("sql", False, f"the query fails: {' '.join(problem.split())}"[:_MOST_EVIDENCE_CHARS])]

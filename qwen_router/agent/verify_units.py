@@ -88,7 +88,9 @@ def _converted(value: Fraction, source: str, target: str) -> list[float]:
 
 def _other_unit(text: str, numeral: str, target: str) -> str:
     """The unit behind a numeral where it is plainly another one than asked for; short words are taken for prose."""
-    behind = re.match(r"\s*((?:(?:square|cubic|nautical|light|degrees?)\s)?[A-Za-z]{4,})\b", text[text.index(numeral) + len(numeral) :])
+    behind = re.match(
+        r"\s*((?:(?:square|cubic|nautical|light|degrees?)\s)?[A-Za-z]{4,})\b", text[text.index(numeral) + len(numeral) :]
+    )
     if behind is None or behind[1].lower().startswith("degree"):
         return ""
     try:
