@@ -1,8 +1,9 @@
 """The walk: request -> profile -> candidates -> decision -> engine -> reply, and every door leads in here.
 
-`route` decides, `ask` answers, `stream` answers piece by piece; each has an async twin. What the engines have installed is
-asked at most every few seconds; tables are kept per policy. An engine that fails before its first byte hands over to the
-decision's fallbacks; after it, the error is the caller's, because nothing may be said twice (docs/resilience.md).
+`route` decides, `ask` answers, `stream` answers piece by piece, `embed` and `rerank` search (embedding/ chooses and asks);
+each has an async twin. What the engines have installed is asked at most every few seconds; tables are kept per policy. An
+engine that fails before its first byte hands over to the decision's fallbacks; after it, the error is the caller's, because
+nothing may be said twice (docs/resilience.md).
 
     python -c "from qwen_router import Router; print(Router().route('Prove that sqrt(2) is irrational').reason)"
 """
@@ -20,6 +21,7 @@ from functools import lru_cache
 
 from qwen_router.batch import CONCURRENCY, answer_all, answers
 from qwen_router.catalog import Catalog
+from qwen_router.catalog.types import ModelKind
 from qwen_router.decide import (
     Build,
     Candidate,
@@ -31,14 +33,16 @@ from qwen_router.decide import (
     decide,
     served_builds,
 )
+from qwen_router.decide.candidates import kind_of
 from qwen_router.decision_log import DecisionLog
+from qwen_router.embedding import Searching
 from qwen_router.engines.base import Done, Engine
 from qwen_router.engines.breaker import Breakers
 from qwen_router.engines.fallback import Retry
 from qwen_router.engines.holders import Holders
 from qwen_router.engines.in_flight import InFlight
 from qwen_router.engines.timing import predicted_of, ratios
-from qwen_router.errors import EngineError, RouterError, UnknownName
+from qwen_router.errors import EngineError, InvalidRequest, RouterError, UnknownName
 from qwen_router.faults import Check, fault_of
 from qwen_router.hardware import Calibration, Machine, ServedBuild, detect
 from qwen_router.hardware.presets import machine as machine_named
@@ -61,7 +65,7 @@ STALE_S = 60.0
 """How old a list may be that is still used while a new one is fetched; after that a request waits for the new one."""
 
 
-class Router:
+class Router(Searching):
     """Decides and answers. Safe to share between threads; `close()` frees the engines.
 
     `engines` None means every engine that is configured or importable here. `machine` may be a preset's name; then, and
@@ -97,6 +101,7 @@ class Router:
         self.holders = Holders()
         self.retry = Retry(self.settings.retries)
         self.violations: Counter[tuple[str, str, str]] = Counter()
+        self.kept: dict[ModelKind, str] = {}
         self._sessions: OrderedDict[str, Previous] = OrderedDict()
         self._calibration: Calibration | None = None
         self._calibrated = 0
@@ -315,7 +320,8 @@ class Router:
             for build in served_builds(self.catalog, self.served()):
                 if build.answers_to(pin):
                     return "demo" if build.model.demo else "serving"
-        real = any(s.model_id is not None and not self.catalog.get(s.model_id).demo for s in self.served())
+        chats = (s for s in self.served() if s.model_id is not None and kind_of(self.catalog, s) == "chat")
+        real = any(not self.catalog.get(str(s.model_id)).demo for s in chats)
         return "serving" if real else "demo" if answering else "advice"
 
     def builds(self, scope: Scope) -> tuple[Build, ...]:
@@ -438,12 +444,19 @@ class Router:
         return Policy.load(policy) if isinstance(policy, str) else policy
 
     def check_name(self, name: str) -> None:
-        """Refuse a model name that neither an engine nor the catalog knows: raises `UnknownName`."""
+        """Refuse a model name that neither an engine nor the catalog knows (`UnknownName`), or that is no chat model's
+        (`InvalidRequest`)."""
         served = [s.name for s in self.served()]
-        if name.lower() in (s.lower() for s in served) or self.catalog.resolve(name) is not None:
+        known = self.catalog.resolve(name)
+        kinds = [kind_of(self.catalog, s) for s in self.served() if s.name.lower() == name.lower()]
+        kind = known.kind if known is not None else kinds[0] if kinds else None
+        if kind is not None and kind != "chat":
+            verb = "embed" if kind == "embedding" else "rerank"
+            raise InvalidRequest(f"{name!r} does not chat", fix=f"a chat model, or Router.{verb} for this one")
+        if kind is not None:
             return
-        known = [*served, *(name for m in self.catalog.models for name in (m.short_name, *m.ollama_tags))]
-        raise UnknownName.among(name, known, kind="model", listing="`qwen-router models` lists them")
+        names = [*served, *(name for m in self.catalog.models for name in (m.short_name, *m.ollama_tags))]
+        raise UnknownName.among(name, names, kind="model", listing="`qwen-router models` lists them")
 
 
 @lru_cache(maxsize=8)

@@ -216,7 +216,7 @@ def _expression(text: str, comma: bool, decimals: int | None) -> Asked | None:
         inner, at = given["rest"], _assigned(given["at"])
     inner = _in_signs(_formula(inner))
     tree = read(inner, decimal_comma=comma)
-    if not operations(tree) or names(tree) != set(at) and at:
+    if not operations(tree) or (names(tree) != set(at) and at):
         return None
     return Asked("form" if names(tree) and not at else "value", inner, tree, at=at, decimals=decimals)
 

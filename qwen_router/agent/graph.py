@@ -4,17 +4,16 @@ Kinds and tools are nodes of a networkx graph (kind -> tool that takes it -> kin
 pictures are `graph_drawing`, running is `chain_run`. Kinds are all that is known here: whether a chain makes sense for a
 request, a model or a person says.
 
-    python -c "from qwen_router.agent.graph import ToolGraph; print(ToolGraph.load().chains(['number', 'unit'], 'number')[0])"
+    python -c "from qwen_router.agent.graph import ToolGraph; print(*ToolGraph.load().chains(['number', 'unit'], 'number'))"
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from qwen_router.agent.chains import Chain, ChainFinder
+from qwen_router.agent.graph_problems import Problem, problems_of, required_kinds
 from qwen_router.errors import InvalidRequest, InvalidTool, UnknownName
 from qwen_router.tool_kinds import KINDS, lineage
 from qwen_router.tooling import ToolSignature, signature_of
@@ -25,27 +24,11 @@ if TYPE_CHECKING:
 MAX_CHAINS = 50
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Problem:
-    """What is wrong with a tool. `error`: it can never run, or is left out. `warning`: it can run, but looks like a slip.
-
-    Kinds: `no types`, `same name` (tools that are left out), `cycle` (tools that only feed each other), `dead end` (an input
-    that nothing gives and no request has, an output that nothing takes and nobody asks for).
-    """
-
-    tool: str
-    kind: Literal["no types", "same name", "cycle", "dead end"]
-    text: str
-    severity: Literal["error", "warning"] = "error"
-
-    def __str__(self) -> str:
-        return f"{self.severity}: {self.tool}: {self.text}"
-
-
 class ToolGraph:
     """Tools joined on kinds. Made once; never changes.
 
-    A request may have and want every built-in kind, and of users' own those in `kinds`.
+    A request may have and want every built-in kind, and of users' own those in `own_kinds`. `kinds` are all that there are,
+    `tools` and `signatures` are by name, `problems` what is wrong.
     """
 
     def __init__(
@@ -53,17 +36,19 @@ class ToolGraph:
         tools: Mapping[str, BaseTool],
         signatures: Mapping[str, ToolSignature],
         *,
-        kinds: Collection[str] = (),
+        own_kinds: Collection[str] = (),
         problems: Iterable[Problem] = (),
     ) -> None:
         self.tools = dict(sorted(tools.items()))
         self.signatures = {name: signatures[name] for name in self.tools}
-        self.own_kinds = frozenset(kinds)
-        self.problems: tuple[Problem, ...] = tuple(sorted([*problems, *_problems(self.signatures, self.own_kinds)]))
+        self.own_kinds = frozenset(own_kinds)
+        self.problems: tuple[Problem, ...] = tuple(sorted([*problems, *problems_of(self.signatures, self.own_kinds)]))
+        used = {kind for s in self.signatures.values() for kind in (*s.inputs.values(), s.output)}
+        self.kinds: tuple[str, ...] = tuple(sorted(used | set(KINDS) | self.own_kinds))
         self._finder = ChainFinder(self.signatures, self.tools)
 
     @classmethod
-    def of(cls, tools: Iterable[BaseTool], *, kinds: Collection[str] = (), strict: bool = True) -> ToolGraph:
+    def of(cls, tools: Iterable[BaseTool], *, own_kinds: Collection[str] = (), strict: bool = True) -> ToolGraph:
         """The graph of `tools`, in whatever order they come; one that comes twice counts once.
 
         Raises `InvalidTool` for a tool without types and for two tools of one name. With `strict=False` these are left out
@@ -91,7 +76,7 @@ class ToolGraph:
                 if strict:
                     raise
                 problems.append(Problem(name, "no types", f"{error.problem}: {error.fix}"))
-        return cls(kept, signatures, kinds=kinds, problems=problems)
+        return cls(kept, signatures, own_kinds=own_kinds, problems=problems)
 
     @classmethod
     def load(cls) -> ToolGraph:
@@ -100,21 +85,15 @@ class ToolGraph:
 
         return cls.of(load_tools().values())
 
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """Every kind that tools take or give, that is built in, or that requests may have."""
-        used = {kind for s in self.signatures.values() for kind in (*s.inputs.values(), s.output)}
-        return tuple(sorted(used | set(KINDS) | self.own_kinds))
-
     def chains(
         self, have: Iterable[str], want: str, *, limit: int = 5, allowed: Collection[str] | None = None
     ) -> tuple[Chain, ...]:
         """The best chains from what a request has to what it wants, the best first; none is an answer.
 
-        `have` are kinds. A kind of text stands for as many values as a tool takes (a text holds many numbers); of others, such
-        as images, list each. `allowed` names the tools that may be used. Chains come in the order of `Chain.key`: seconds of
-        the critical path, then of all steps, then fewer steps, then names. Each further chain does without a tool of one
-        before it, or without something given that it used. In a chain
+        `have` are kinds. A kind of text stands for as many values as a tool takes (a text holds many numbers); of others,
+        such as images, list each. `allowed` names the tools that may be used. Chains come in the order of `Chain.key`:
+        seconds of the critical path, then of all steps, then fewer steps, then names. Each further chain does without a tool
+        of one before it, or without something given that it used. In a chain
 
         - inputs of one kind in one call take different values; optional ones are filled with what is given, never made;
         - each value is made the quickest way, and no step makes what was there already;
@@ -132,6 +111,15 @@ class ToolGraph:
         if allowed is None:
             return self._finder.find(given, want, limit=limit)
         return self._finder.find(given, want, limit=limit, usable=frozenset(allowed).__contains__)
+
+    def reachable(self, have: Iterable[str]) -> frozenset[str]:
+        """The kinds that a request has that has `have`, or that tools can make of it. How many of each is not counted."""
+        there = {upper for kind in have for upper in lineage(kind)}
+        waiting = dict(self.signatures)
+        while ready := [name for name, s in waiting.items() if required_kinds(s) <= there]:
+            for name in ready:
+                there.update(lineage(waiting.pop(name).output))
+        return frozenset(there)
 
     @property
     def network(self) -> Any:
@@ -166,86 +154,3 @@ def network_of(signatures: Mapping[str, ToolSignature]) -> Any:
         for lower, upper in zip(lineage(kind), lineage(kind)[1:], strict=False):
             graph.add_edge(("kind", lower), ("kind", upper), is_a=True)
     return graph
-
-
-def _problems(signatures: Mapping[str, ToolSignature], own_kinds: frozenset[str]) -> list[Problem]:
-    """Tools that can never start, and outputs that lead nowhere."""
-    asked = frozenset(KINDS) | own_kinds
-    needs = {
-        name: frozenset(kind for arg, kind in s.inputs.items() if arg not in s.optional) for name, s in signatures.items()
-    }
-    given = {kind for s in signatures.values() for kind in lineage(s.output)}
-    taken = {kind for s in signatures.values() for kind in s.inputs.values()}
-    found = []
-    idle = _never_start(signatures, needs, asked)
-    for name, missing in sorted(idle.items()):
-        nowhere = sorted(missing - given)
-        circle = _circle(name, signatures, needs, idle)
-        if nowhere:
-            kinds = ", ".join(map(repr, nowhere))
-            text = f"it needs {kinds}, which no tool gives and no request has{_close(nowhere[0], asked | given)}"
-            found.append(Problem(name, "dead end", text))
-        elif circle == (name,):
-            kinds = " and ".join(map(repr, sorted(missing)))
-            found.append(Problem(name, "cycle", f"only it gives the {kinds} that it needs: it can never start"))
-        elif circle:
-            found.append(Problem(name, "cycle", f"{', '.join(circle)} only feed each other: none can ever start"))
-        else:
-            before = sorted(other for other in idle if set(lineage(signatures[other].output)) & missing)
-            text = f"it waits for {', '.join(map(repr, sorted(missing)))}, which comes only from {', '.join(before)}, which never starts"
-            found.append(Problem(name, "dead end", text))
-    leads = _lead_somewhere(signatures, asked)
-    for name, signature in signatures.items():
-        if name in leads or name in idle:
-            continue
-        takers = sorted(n for n, s in signatures.items() if set(lineage(signature.output)) & set(s.inputs.values()))
-        if not set(lineage(signature.output)) & taken:
-            text = f"it gives {signature.output!r}, which no tool takes and no request wants"
-            text += _close(signature.output, asked | taken)
-            found.append(Problem(name, "dead end", text, "warning"))
-        else:
-            text = f"it gives {signature.output!r} only to {', '.join(takers)}, and nothing that a request wants comes of it"
-            found.append(Problem(name, "cycle" if name in takers else "dead end", text, "warning"))
-    return found
-
-
-def _never_start(
-    signatures: Mapping[str, ToolSignature], needs: Mapping[str, frozenset[str]], asked: frozenset[str]
-) -> dict[str, frozenset[str]]:
-    """The tools that nothing can ever start, with the kinds that they wait for."""
-    there, waiting = set(asked), dict(needs)
-    while ready := [name for name, kinds in waiting.items() if kinds <= there]:
-        for name in ready:
-            del waiting[name]
-            there.update(lineage(signatures[name].output))
-    return {name: kinds - there for name, kinds in waiting.items()}
-
-
-def _circle(
-    name: str, signatures: Mapping[str, ToolSignature], needs: Mapping[str, frozenset[str]], idle: Collection[str]
-) -> tuple[str, ...]:
-    """The tools that wait for each other in a circle with this one, if there is one."""
-    import networkx as nx
-
-    graph = nx.DiGraph()
-    graph.add_nodes_from(idle)
-    for one in idle:
-        graph.add_edges_from((one, other) for other in idle if set(lineage(signatures[one].output)) & needs[other])
-    component = next(part for part in nx.strongly_connected_components(graph) if name in part)
-    return tuple(sorted(component)) if len(component) > 1 or graph.has_edge(name, name) else ()
-
-
-def _lead_somewhere(signatures: Mapping[str, ToolSignature], asked: frozenset[str]) -> set[str]:
-    """The tools from whose output something can come that a request may want."""
-    useful = set(asked)
-    found: set[str] = set()
-    while new := [n for n, s in signatures.items() if n not in found and useful & set(lineage(s.output))]:
-        for name in new:
-            found.add(name)
-            useful.update(signatures[name].inputs.values())
-    return found
-
-
-def _close(kind: str, known: Iterable[str]) -> str:
-    close = get_close_matches(kind, sorted(set(known) - {kind}), n=1, cutoff=0.7)
-    return f" (did you mean {close[0]!r}?)" if close else ""

@@ -23,7 +23,7 @@ from langgraph.types import Command
 from qwen_router.agent.events import AgentEvent, Limits, ModelCalled, Noted, ToolCalled
 from qwen_router.agent.meter import Meter
 from qwen_router.agent.runs import StartedCalls
-from qwen_router.agent.tool_call import ToolTimeout, as_data, as_text, within, wrong_kind
+from qwen_router.agent.tool_result import ToolTimeout, as_data, as_text, within, wrong_kind
 from qwen_router.langchain.middleware import RouterState
 from qwen_router.tool_context import ToolContext, using
 from qwen_router.tooling import ToolSignature

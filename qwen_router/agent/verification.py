@@ -22,7 +22,7 @@ from langgraph.runtime import Runtime
 
 from qwen_router.agent.events import AgentEvent, Noted
 from qwen_router.agent.plan import brought_by
-from qwen_router.agent.tool_call import as_data
+from qwen_router.agent.tool_result import as_data
 from qwen_router.agent.verify import Finding, RunSql, failed, verify
 from qwen_router.errors import MissingExtra, RouterError
 from qwen_router.langchain.middleware import RouterState

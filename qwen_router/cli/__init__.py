@@ -61,6 +61,7 @@ def register() -> None:
         pull,
         route,
         serve,
+        tools,
         train,
     )
 
@@ -76,6 +77,7 @@ def register() -> None:
         decisions,
         doctor,
         serve,
+        tools,
         train,
         evaluate,
         demo,

@@ -8,11 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qwen_router.langchain.chat import ChatQwenRouter
+from qwen_router.langchain.embeddings import QwenRouterEmbeddings
+from qwen_router.langchain.rerank import QwenRouterReranker
+from qwen_router.langchain.runnable import RouterRunnable
 
 if TYPE_CHECKING:
     from qwen_router.langchain.middleware import RouterMiddleware
 
-__all__ = ["ChatQwenRouter", "RouterMiddleware"]
+__all__ = ["ChatQwenRouter", "QwenRouterEmbeddings", "QwenRouterReranker", "RouterMiddleware", "RouterRunnable"]
 
 
 def __getattr__(name: str) -> Any:

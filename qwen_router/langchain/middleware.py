@@ -62,8 +62,8 @@ class RouterMiddleware(AgentMiddleware[RouterState, Any, Any]):
     An agent's own `ChatQwenRouter` is used with the options given here on top; any other model is replaced by `chat`, or by
     a `ChatQwenRouter` that uses `router`. `model`, `policy`, `objective`, `thinking` and `thinking_budget_tokens` are that
     model's options. `tool_filter(request)` says which tools are offered at a call: those called in this turn or the last
-    stay whatever it says, and all stay where it fails. Each message tells in `response_metadata["router"]["middleware"]` what
-    was done. Keeps nothing of its own, so that one may serve many threads and agents.
+    stay whatever it says, and all stay where it fails. Each message tells in `response_metadata["router"]["middleware"]`
+    what was done. Keeps nothing of its own, so that one may serve many threads and agents.
     """
 
     state_schema = RouterState
