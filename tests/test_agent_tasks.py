@@ -25,7 +25,7 @@ TASKS = load_tasks()
 MAX_STEPS = 14
 HASTY = Policy.from_yaml("name: hasty\nobjective: {quality_slack: 1.0, patience_s: null}")
 BLIND = "a number that a chain of conversions leads to, which nothing here can check"
-NOT_CHECKED = {t.id for t in TASKS if t.kind == "units" and not t.nano}
+NOT_CHECKED = {t.id for t in TASKS if t.kind == "units" and not t.nano and not t.files}
 """Answered without any tool, a wrong answer to these ends as `done`: nothing in them can be worked out by a check."""
 
 
@@ -265,10 +265,10 @@ def test_a_person_who_says_no_lets_the_run_go_on_without_the_dangerous_call(runs
 
 
 def test_what_no_check_can_work_out_is_the_only_wrong_answer_that_ends_as_done(runs: Runs) -> None:
-    """Seven chains of units answered by heart: told here, so that nobody takes `done` for right."""
+    """Six chains of units answered by heart: told here, so that nobody takes `done` for right."""
     unnoticed = []
     for task in TASKS:
         report = runs.run(task, no_tool(task), no_tool(task))
         if not fine(task, report):
             unnoticed.append(task.id)
-    assert set(unnoticed) == NOT_CHECKED and len(unnoticed) == 7
+    assert set(unnoticed) == NOT_CHECKED and len(unnoticed) == 6

@@ -99,7 +99,7 @@ class Guard(AgentMiddleware[GuardState, Any, Any]):
         """Ask again for a reply that holds neither an answer nor a call, the second time from a stronger model."""
         update: dict[str, Any] = {"meter": self._meter.kept()}
         message = next((m for m in reversed(state["messages"]) if isinstance(m, AIMessage)), None)
-        if message is None or message.tool_calls or message.text.strip():
+        if message is None or message.tool_calls or (message.text.strip() and not _broken_call(message)):
             return update
         fault, reminders = _fault(message), state.get("reminders", 0)
         if reminders >= REMINDERS:
@@ -198,11 +198,18 @@ def _called_before(messages: list[AnyMessage], call: Mapping[str, Any]) -> bool:
     return _calls(messages).count(_signature(call)) > 1
 
 
+def _broken_call(message: AIMessage) -> str | None:
+    """Why what was meant for a tool call is none; the text that stands there instead is no answer."""
+    violations = message.response_metadata.get("router", {}).get("violations", ())
+    details = [violation["detail"] for violation in violations if violation["kind"] == "invalid_tool_call"]
+    details += [str(call.get("error") or "not valid JSON") for call in message.invalid_tool_calls]
+    return details[0] if details else None
+
+
 def _fault(message: AIMessage) -> str:
     """What is wrong with a message that holds nothing."""
-    kinds = [violation["kind"] for violation in message.response_metadata.get("router", {}).get("violations", ())]
-    if "invalid_tool_call" in kinds or message.invalid_tool_calls:
-        return "no valid tool call"
+    if (why := _broken_call(message)) is not None:
+        return f"no valid tool call ({as_text(why, 300)})"
     if message.response_metadata.get("finish_reason") == "length":
         return "no answer before it was cut"
     return "no answer"
