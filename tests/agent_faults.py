@@ -1,7 +1,7 @@
 """Models that fail in known ways on the sixty tasks, tools that misbehave, and how a run of each ends.
 
-`WAYS` are the ways to fail; `World.run` does one task with two models that follow scripts, one after the other. The tests take a part of
-the tasks for each way, `python -m benchmarks.agent_faults` all of them.
+`WAYS` are the ways to fail; `World.run` does one task with two models that follow scripts, one after the other. The
+tests take a part of the tasks for each way, `python -m benchmarks.agent_faults` all of them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Scripted models for an agent: what they say is decided by who is asked and how often, as real models' text or native calls."""
+"""Scripted models for an agent: who is asked, and how often, decides what they say, as text or native calls."""
 
 from __future__ import annotations
 

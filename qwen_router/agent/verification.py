@@ -1,4 +1,4 @@
-"""VerificationMiddleware: checks an agent's final answer, sends a wrong one back with the evidence, then to a stronger model.
+"""VerificationMiddleware: checks an agent's final answer, sends a wrong one back with the evidence, then to another model.
 
 The first answer that fails a check goes back once; the second goes to a stronger model (`router_escalation`, which
 RouterMiddleware obeys); the third ends the run with the named stop `verification`, the answer kept. The evidence may quote
@@ -118,7 +118,7 @@ class VerificationMiddleware(AgentMiddleware[VerificationState, Any, Any]):
 
 
 def run_sql_over(root: Path, files: Sequence[str]) -> RunSql | None:
-    """Runs queries over these data files, reading only; None where there are none. Tables that nobody named are not blamed."""
+    """Runs queries over these data files, reading only; None where there are none. Unknown tables are not blamed."""
     if not files:
         return None
 

@@ -32,13 +32,15 @@ from qwen_router.agent.mathtext import (
 MAX_ANSWER_CHARS = 20_000
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _STATED = re.compile(
-    r"(?:####|(?:^|(?<=[\s*（(]))(?:(?:the |my |final |correct )*(?:answer|result|solution)|A|答案|结果|最终答案|答|Antwort|Ergebnis|Lösung"
+    r"(?:####|(?:^|(?<=[\s*（(]))(?:(?:the |my |final |correct )*(?:answer|result|solution)|A|答案|结果|最终答案|答"
+    r"|Antwort|Ergebnis|Lösung"
     r"|réponse|résultat|respuesta|resultado|solución|risposta|risultato|ответ|результат|cevap|sonuç)\s*\**\s*"
     r"(?::|：|=|\bis\b|\bare\b|是|为|为：|ist\b|lautet\b|est\b|es\b|è\b|—)\s*\**\s*:?)\s*(?P<rest>[^\n]+)",
     re.IGNORECASE | re.MULTILINE,
 )  # fmt: skip
 _NO_SOLUTION = re.compile(
-    r"no (?:real )?(?:solution|root|answer)|undefined|does not exist|not defined|impossible|无解|不存在|keine (?:reelle )?lösung|prime"
+    r"no (?:real )?(?:solution|root|answer)|undefined|does not exist|not defined|impossible|无解|不存在"
+    r"|keine (?:reelle )?lösung|prime"
     r"|cannot be|can't be|identity|all real|infinitely",
     re.IGNORECASE,
 )
@@ -334,7 +336,7 @@ def _definite(what: Asked, stated: Stated, answer: str, language: str) -> Findin
 
 _OPERAND = r"[-−(]*[$€£]?[ ]?(?:\d[\d,.]*|\.\d+)(?:[ ]?%)?[)!]*(?:\s?\^\s?\d+|[²³])?[)]*"
 _CLAIM = re.compile(
-    r"(?:^|[\n:;,(（\[=：，。]|[.](?=\s)|(?<![\\\w])[^\W\d_]{2,}|[一-鿿])[ \t]*"  # nothing that belongs to the left side stands before
+    r"(?:^|[\n:;,(（\[=：，。]|[.](?=\s)|(?<![\\\w])[^\W\d_]{2,}|[一-鿿])[ \t]*"  # nothing of the left side
     r"(?P<left>" + _OPERAND + r"(?:[ ]?(?:[-+*/×÷−–·⋅x]|\\times|\\cdot|\\div)[ ]?" + _OPERAND + r")+)"
     r"[ ]?=[ ]?(?P<right>[-−]?[$€£]?[ ]?(?:\d[\d,.]*|\.\d+)(?:/\d+)?%?)"
     r"(?![\w^(]|\s[a-zA-Z]\b|\s?[/*+×÷!\\]|\s?[-−–]\s?\d|[.,]\d|\s\d)",
@@ -352,11 +354,8 @@ def of_equalities(answer: str, *, language: str = "") -> Finding | None:
         verdict = _holds(match["left"], match["right"], language)
         checked += verdict is not None
         if verdict is False:
-            return Finding(
-                "equality",
-                False,
-                f"{_plain(match['left'])} = {_plain(match['right'])} is wrong: the left side is {_worked(match['left'], language)}",
-            )
+            said, worked = f"{_plain(match['left'])} = {_plain(match['right'])}", _worked(match["left"], language)
+            return Finding("equality", False, f"{said} is wrong: the left side is {worked}")
     return Finding("equality", True, f"{checked} equalities hold") if checked else None
 
 
