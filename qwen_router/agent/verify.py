@@ -81,7 +81,21 @@ def check_of(request: RequestLike, *, tests: Sequence[str] = (), run_sql: RunSql
     return check
 
 
+_FIRST_WORDS = {
+    "de": r"berechne|was (?:ist|ergibt)|wie ?viel|löse|rechne",
+    "fr": r"combien|calcule[rz]|résou|que vaut",
+    "es": r"¿?cuánto|calcula\b|resuelve|¿?cuál",
+    "it": r"quanto fa|calcola|risolvi",
+    "ru": r"сколько|вычисли|реши|посчитай",
+    "tr": r"hesapla",
+}
+
+
 def _language(text: str) -> str:
+    """The question's language; of a short one, what its first words say, which is too little for the detector."""
+    for language, words in _FIRST_WORDS.items():
+        if re.match(rf"\s*(?:{words})", text, re.IGNORECASE):
+            return language
     from qwen_router.profile.language import language_of
 
     return language_of(text)

@@ -47,7 +47,7 @@ _UNSURE = re.compile(
 
 def units(question: str, answer: str) -> Finding | None:
     """The answer against the conversion that the question asks for; None where it asks for anything else."""
-    text = _TAIL.sub("", " ".join(question.split()))
+    answer, text = answer[-20_000:], _TAIL.sub("", " ".join(question[:1000].split()))
     match = next((found for pattern in _ASKS if (found := pattern.fullmatch(text))), None)
     if match is None:
         return None
