@@ -26,7 +26,7 @@ from tests.worlds import machine
 RIGHT, WRONG, UNKNOWN = True, False, None
 
 
-def verdict(question: str, answer: str, **options: Any) -> bool | None | str:
+def verdict(question: str, answer: str, **options: Any) -> bool | str | None:
     """What the checks say together; "nothing" where none applies."""
     found = verify(question, answer, **options)
     if not found:
@@ -199,7 +199,7 @@ def test_the_final_answer_is_found(answer: str, stated: str, explicit: bool) -> 
         ("Сколько будет 1,5 * 3?", "4,5", RIGHT),
     ],
 )
-def test_values(question: str, answer: str, wanted: bool | None | str) -> None:
+def test_values(question: str, answer: str, wanted: bool | str | None) -> None:
     assert verdict(question, answer) == wanted
 
 
@@ -277,7 +277,7 @@ def test_the_evidence_says_what_was_worked_out_and_what_was_said() -> None:
         ("How many friends are 5 people?", "2", "nothing"),
     ],
 )
-def test_conversions(question: str, answer: str, wanted: bool | None | str) -> None:
+def test_conversions(question: str, answer: str, wanted: bool | str | None) -> None:
     found = units(question, answer)
     assert (found.ok if found else "nothing") == wanted
 

@@ -159,6 +159,7 @@ class Agent:
             signatures=self._signatures,
             started=self.runs.started_calls(run),
             tell=lambda event: get_stream_writer()(event),
+            abandoned=walk.abandoned,
         )
         asked_for = {name for name, s in self._signatures.items() if s.dangerous and name not in self.allow}
         looks_up = any(kind in _FILES for s in self._signatures.values() for kind in s.inputs.values())
@@ -177,7 +178,7 @@ class Agent:
     def _steps(self, walk: Walk, start: Any) -> Iterator[AgentEvent]:
         try:
             while True:
-                yield from walk.graph.stream(start, walk.config, stream_mode="custom", durability="sync")
+                yield from walk.stream(start)
                 if not (waiting := walk.waiting()):
                     break
                 yield Waiting(waiting)
