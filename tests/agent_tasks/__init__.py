@@ -23,7 +23,7 @@ FOLDER = Path(__file__).parent
 KINDS = ("arithmetic", "units", "sql", "code")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Task:
     """`steps` are (tool, arguments) in their order, `answer` what to say then, `wrong` what is said without looking."""
 
