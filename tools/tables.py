@@ -1,6 +1,6 @@
 """Numbers out of tables: the sum, mean, least or most of a column, or how many rows there are.
 
-For tables that other tools made (`extract_table`, `query_data`); SQL on files is `query_data`'s work. Cells that hold numbers
+For tables that other tools made (`extract_table`, `query_data`); SQL on files is for `query_data`. Cells that hold numbers
 as people write them (1,234.50, 15 %, $ 3) are read, others are left out and counted in the error when none is left.
 
     python -c "from qwen_router.tooling import load_tools; t = load_tools()['aggregate']; \\
