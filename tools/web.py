@@ -11,6 +11,8 @@ marked untrusted. PDF files and pages that need JavaScript are not read.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from langchain_core.tools import ToolException, tool
@@ -63,41 +65,57 @@ def _decoded(page: Fetched) -> str:
 
 
 def _from_html(page: Fetched) -> str:
+    """One walk over lxml's tree: a tree that is deep or wide on purpose takes no longer than its size."""
     try:
-        from bs4 import BeautifulSoup
-        from bs4.exceptions import ParserRejectedMarkup
+        from lxml import etree, html
     except ModuleNotFoundError as error:
-        raise MissingExtra.of(error.name or "beautifulsoup4", extra="agent") from error
+        raise MissingExtra.of("lxml", extra="agent") from error
+    charset = page.charset or _declared(page.body)
+    source = _decoded(replace(page, charset=charset)).replace("\x00", "")
+    if not source.strip():
+        return ""
+    parser = html.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True)
     try:
-        soup = BeautifulSoup(page.body, "lxml", from_encoding=_known(page.charset))
-    except ParserRejectedMarkup:
+        tree = html.document_fromstring(source.encode("utf-8", errors="replace"), parser=parser)
+    except (etree.ParserError, ValueError):
         raise PageError(f"{page.url} is HTML that cannot be parsed: try another page") from None
-    title = soup.title.get_text(" ", strip=True) if soup.title else ""
-    for element in soup.find_all(_is_hidden):
-        element.decompose()
-    for element in soup.find_all(_BLOCKS):
-        element.insert_before("\n")
-        element.insert_after("\n")
-    for cell in soup.find_all(("td", "th")):
-        cell.insert_after(" | ")
-    text = _tidied(soup.get_text())
-    return f"{_tidied(title)}\n\n{text}" if title else text
+    title = _tidied(tree.findtext(".//title") or "")
+    text = _tidied("".join(_pieces(tree)))
+    return f"{title}\n\n{text}" if title else text
 
 
-def _known(charset: str | None) -> str | None:
-    import codecs
+def _pieces(tree: Any) -> Iterator[str]:
+    """The visible texts in their order, with line ends around blocks."""
+    from lxml import etree
 
-    try:
-        return codecs.lookup(charset).name if charset else None
-    except LookupError:
-        return None
+    hidden: Any = None
+    for event, element in etree.iterwalk(tree, events=("start", "end")):
+        if event == "start":
+            if hidden is None and _is_hidden(element):
+                hidden = element
+            if hidden is None:
+                yield "\n" if element.tag in _BLOCKS else ""
+                yield element.text or ""
+            continue
+        if hidden is None:
+            yield "\n" if element.tag in _BLOCKS else " | " if element.tag in ("td", "th") else ""
+        elif hidden is element:
+            hidden = None
+        if hidden is None and element is not tree:
+            yield element.tail or ""
+
+
+def _declared(body: bytes) -> str | None:
+    """The charset that the page itself names."""
+    found = re.search(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?([\w.:-]{1,40})", body[:4096], re.IGNORECASE)
+    return found[1].decode("ascii", errors="replace") if found else None
 
 
 def _is_hidden(element: Any) -> bool:
-    style = re.sub(r"\s", "", str(element.get("style") or "")).lower()
+    style = re.sub(r"\s", "", element.get("style") or "").lower()
     return (
-        element.name in _UNSEEN
-        or element.has_attr("hidden")
+        element.tag in _UNSEEN
+        or "hidden" in element.attrib
         or element.get("aria-hidden") == "true"
         or "display:none" in style
         or "visibility:hidden" in style
