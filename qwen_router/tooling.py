@@ -21,7 +21,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from qwen_router.errors import InvalidTool, MissingExtra
+from qwen_router.errors import InvalidTool, MissingExtra, RouterError
 from qwen_router.folders import asset_folders
 
 if TYPE_CHECKING:
@@ -62,6 +62,60 @@ def load_tools(folders: Sequence[Path] | None = None) -> dict[str, BaseTool]:
     for folder in reversed(asset_folders("tools") if folders is None else tuple(folders)):
         tools.update(_tools_of(Path(folder)))
     return dict(sorted(tools.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class FoundTool:
+    """A tool, or what stands in its way: `tool` and `signature`, or `error`. A file that cannot be run has its own name."""
+
+    name: str
+    file: Path
+    tool: BaseTool | None = None
+    signature: ToolSignature | None = None
+    error: RouterError | None = None
+
+
+def find_tools(folders: Sequence[Path] | None = None) -> tuple[FoundTool, ...]:
+    """What `load_tools` loads, and instead of its errors the tools and files that are broken, in the order of the names.
+
+    Raises `MissingExtra` only when LangChain is not installed.
+    """
+    _need_langchain()
+    found: dict[str, FoundTool] = {}
+    broken: list[FoundTool] = []
+    for folder in reversed(asset_folders("tools") if folders is None else tuple(folders)):
+        here: dict[str, FoundTool] = {}
+        for file in sorted(Path(folder).glob("*.py")):
+            if file.name.startswith("_"):
+                continue
+            for one in find_tools_in(file):
+                if one.tool is None:
+                    broken.append(one)
+                elif one.name in here:
+                    both = f"{here[one.name].file} and {file} both define the tool {one.name!r}"
+                    broken.append(FoundTool(one.name, file, error=InvalidTool(both, fix="rename one of them")))
+                else:
+                    here[one.name] = one
+        twice = {one.name for one in broken if one.name in here}
+        found.update({name: one for name, one in here.items() if name not in twice})
+    return tuple(sorted([*found.values(), *broken], key=lambda one: (one.name, str(one.file))))
+
+
+def find_tools_in(file: Path) -> tuple[FoundTool, ...]:
+    """The tools of one file, or what is wrong with them; nothing for a file that imports nothing of LangChain."""
+    try:
+        if not _is_tool_file(file):
+            return ()
+        tools = _defined_in(file)
+    except (InvalidTool, MissingExtra) as error:
+        return (FoundTool(file.stem, file, error=error),)
+    found = []
+    for tool in tools:
+        try:
+            found.append(FoundTool(tool.name, file, tool, signature_of(tool)))
+        except InvalidTool as error:
+            found.append(FoundTool(tool.name, file, error=InvalidTool(f"{file}: {error.problem}", fix=error.fix)))
+    return tuple(found)
 
 
 def signature_of(tool: BaseTool) -> ToolSignature:
@@ -126,17 +180,22 @@ def _is_tool_file(file: Path) -> bool:
 
 
 def _tools_in(file: Path) -> tuple[BaseTool, ...]:
-    from langchain_core.tools import BaseTool
-
-    module = _module(file, file.stat().st_mtime_ns)
-    tools = tuple(value for value in vars(module).values() if isinstance(value, BaseTool))
-    if not tools:
-        raise InvalidTool(f"{file} defines no tool", fix="decorate a function with @tool, or start its name with _")
+    tools = _defined_in(file)
     for tool in tools:
         try:
             signature_of(tool)
         except InvalidTool as error:
             raise InvalidTool(f"{file}: {error.problem}", fix=error.fix) from error
+    return tools
+
+
+def _defined_in(file: Path) -> tuple[BaseTool, ...]:
+    from langchain_core.tools import BaseTool
+
+    module = _module(file, file.stat().st_mtime_ns)
+    tools = tuple({id(value): value for value in vars(module).values() if isinstance(value, BaseTool)}.values())
+    if not tools:
+        raise InvalidTool(f"{file} defines no tool", fix="decorate a function with @tool, or start its name with _")
     return tools
 
 

@@ -19,6 +19,7 @@ ROOMS = (
     "folders",
     "media",
     "control_tokens",
+    "body_fields",
     "request",
     "profile",
     "catalog",
@@ -30,6 +31,7 @@ ROOMS = (
     "settings",
     "engines",
     "pull",
+    "embedding",
     "reply",
     "faults",
     "ledger",
@@ -40,7 +42,7 @@ ROOMS = (
 )
 DOORS = ("langchain", "agent", "service", "cli")
 # Load tools for the doors, say what these may use, and do what several tools and verification need.
-BESIDE = ("tooling", "tool_context", "sandbox", "symbolic", "web", "web_connection")
+BESIDE = ("tooling", "tool_context", "tool_files", "tool_kinds", "sandbox", "symbolic", "web", "web_connection")
 BETWEEN_DOORS = {("cli", "service"), ("cli", "agent"), ("agent", "langchain")}
 """`serve` starts the service, `agent` the agent, and the agent is LangChain's, with our model and middleware in it."""
 # Types that stand further left than the room they live in: values without logic, which other rooms name in their signatures.

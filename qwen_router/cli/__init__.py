@@ -47,6 +47,7 @@ def _root(
 def register() -> None:
     """Add every command to `app`."""
     from qwen_router.cli import (
+        agent,
         ask,
         chat,
         decisions,
@@ -60,10 +61,28 @@ def register() -> None:
         pull,
         route,
         serve,
+        tools,
         train,
     )
 
-    rooms = (route, ask, chat, models, pull, machine, policy, prompts, decisions, doctor, serve, train, evaluate, demo)
+    rooms = (
+        route,
+        ask,
+        chat,
+        models,
+        pull,
+        machine,
+        policy,
+        prompts,
+        decisions,
+        doctor,
+        serve,
+        tools,
+        train,
+        evaluate,
+        demo,
+        agent,
+    )
     for module in rooms:
         module.add_to(app)
 
