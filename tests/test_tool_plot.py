@@ -94,7 +94,7 @@ def test_a_link_out_of_the_root_is_refused(tmp_path: Path) -> None:
     outside.mkdir()
     (root / "plots").symlink_to(outside)
     message = call(root, "plot_numbers", numbers=[1])
-    assert message.status == "error" and "leads out of the root" in str(message.content)
+    assert message.status == "error" and "a link" in str(message.content)
     assert list(outside.iterdir()) == []
     (root / "plots").unlink()
     (root / "plots").mkdir()
@@ -105,7 +105,7 @@ def test_a_link_out_of_the_root_is_refused(tmp_path: Path) -> None:
 def test_a_file_in_the_place_of_the_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "plots").write_text("mine")
     message = call(tmp_path, "plot_numbers", numbers=[1])
-    assert message.status == "error" and "cannot be saved in 'plots'" in str(message.content)
+    assert message.status == "error" and "cannot be saved" in str(message.content)
 
 
 @pytest.mark.parametrize(

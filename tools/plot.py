@@ -14,15 +14,17 @@ import math
 import re
 import unicodedata
 from functools import cache
-from pathlib import Path
+from io import BytesIO
+from os.path import lexists
 from textwrap import fill
 from typing import Any, Literal
 
 from langchain_core.tools import ToolException, tool
 from pydantic import BaseModel, ConfigDict, Field
 
-from qwen_router.errors import MissingExtra
+from qwen_router.errors import InvalidRequest, MissingExtra
 from qwen_router.tool_context import current
+from qwen_router.tool_files import write_below
 
 Kind = Literal["line", "bar", "scatter", "pie", "histogram"]
 Format = Literal["png", "svg"]
@@ -242,38 +244,35 @@ def _histogram(axes: Any, series: dict[str, list[float]]) -> None:
 
 
 def _saved(figure: Any, name: str, format: Format) -> str:
-    """A new file in `plots/` below the root. A link there that leads out of the root is refused."""
-    root = current().root.resolve()
-    folder = root / "plots"
+    """A new file in `plots/` below the root; links are never followed (`tool_files`)."""
+    data = _bytes_of(figure, format)
+    root = current().root
     stem = re.sub(r"[^a-z0-9]+", "-", unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower())
-    stem = stem.strip("-")[:40] or "plot"
-    try:
-        folder.mkdir(exist_ok=True)
-        if folder.resolve() != folder:
-            raise PlotError("the folder 'plots' leads out of the root: remove the link")
-        for number in range(1, 10_000):
-            path = folder / f"{stem}{'' if number == 1 else f'-{number}'}.{format}"
-            try:
-                with path.open("xb") as file:  # a file or a link that is there already is left alone
-                    _write(figure, file, format, path)
-            except FileExistsError:
-                continue
-            return path.relative_to(root).as_posix()
-    except OSError as error:
-        raise PlotError(f"the plot cannot be saved in {folder.name!r}: {error.strerror}") from None
+    stem = stem.strip("-")[:40].strip("-") or "plot"
+    stem = "plot" if stem in ("con", "nul", "aux", "prn") else stem  # devices of Windows
+    for number in range(1, 10_000):
+        path = f"plots/{stem}{'' if number == 1 else f'-{number}'}.{format}"
+        if lexists(root / path):
+            continue
+        try:
+            return write_below(root, path, data, overwrite=False)
+        except InvalidRequest as error:
+            if not lexists(root / path):  # else somebody was faster
+                raise PlotError(f"the plot cannot be saved: {error.problem}") from None
     raise PlotError("there are 10,000 plots of that name: give another title")
 
 
-def _write(figure: Any, file: Any, format: Format, path: Path) -> None:
+def _bytes_of(figure: Any, format: Format) -> bytes:
     import warnings
 
+    buffer = BytesIO()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # signs that no font has are drawn as boxes
-            figure.savefig(file, format=format, metadata={"Date": None} if format == "svg" else None)
+            figure.savefig(buffer, format=format, metadata={"Date": None} if format == "svg" else None)
     except (ValueError, OverflowError, RuntimeError, MemoryError) as error:
-        path.unlink(missing_ok=True)
         raise PlotError(f"matplotlib cannot draw that: {' '.join(str(error).split())[:160]}") from None
+    return buffer.getvalue()
 
 
 # ── the tools ───────────────────────────────────────────────────────────────────────────────────────────────────────────
