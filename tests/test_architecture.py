@@ -41,8 +41,21 @@ ROOMS = (
     "router",
 )
 DOORS = ("langchain", "agent", "service", "cli")
-# Load tools for the doors, say what these may use, and do what several tools and verification need.
-BESIDE = ("tooling", "tool_context", "tool_files", "tool_kinds", "sandbox", "symbolic", "web", "web_connection")
+BESIDE = (
+    "tooling",
+    "tool_context",
+    "tool_files",
+    "tool_kinds",
+    "sandbox",
+    "retrieval",
+    "specialists",
+    "symbolic",
+    "tool_tables",
+    "tool_databases",
+    "web",
+    "web_connection",
+)
+"""Load tools for the doors, say what these may use, and do what is more than a tool's file holds."""
 BETWEEN_DOORS = {("cli", "service"), ("cli", "agent"), ("agent", "langchain")}
 """`serve` starts the service, `agent` the agent, and the agent is LangChain's, with our model and middleware in it."""
 # Types that stand further left than the room they live in: values without logic, which other rooms name in their signatures.

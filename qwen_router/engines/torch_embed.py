@@ -120,6 +120,9 @@ class TorchEmbedder:
             raise _refused(
                 f"{str(folder)!r} holds no checkpoint (no readable config.json)", "name the folder with config.json"
             )
+        if "vision_config" in checkpoint.config:
+            why = f"{folder.name!r} reads pictures too, which is not done here for search"
+            raise _refused(why, "use Qwen3-Embedding or Qwen3-Reranker, for text")
         if kind == "embedding" and checkpoint.pooling not in (None, "lasttoken"):
             why = f"{folder.name!r} pools by {checkpoint.pooling!r}; the last token's state is what is computed here"
             raise _refused(why, "use Qwen3-Embedding, or a server that runs this model")
@@ -137,8 +140,8 @@ def _loaded(model: Any, tokenizer: Any, kind: ModelKind, folder: Path) -> _Loade
     config = model.config.get_text_config()
     tail = tuple(backend.encode("", add_special_tokens=True).ids)  # Qwen3-Embedding's tokenizer appends <|endoftext|>
     if not tail:  # its first release left that to the caller
-        end = config.eos_token_id if config.eos_token_id is not None else tokenizer.pad_token_id
-        tail = () if end is None else (int(end[0] if isinstance(end, list) else end),)
+        end = backend.token_to_id("<|endoftext|>")
+        tail = () if end is None else (end,)
     on_cpu = str(model.device) == "cpu"
     weights_mib = sum(p.numel() * p.element_size() for p in model.parameters()) / 1024**2
     return _Loaded(
