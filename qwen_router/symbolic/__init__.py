@@ -89,12 +89,16 @@ def same_value(answer_a: str, answer_b: str, *, rounded: bool = False, timeout_s
     found = _same(answer_a, answer_b, rounded, timeout_s)
     if found is False and ("%" in answer_a) != ("%" in answer_b):
         bare_a, bare_b = (answer.replace("\\%", "").replace("%", "") for answer in (answer_a, answer_b))
-        return None if _same(bare_a, bare_b, rounded, timeout_s) else False  # 50 % for 50: whether that is meant, the question says
+        return (
+            None if _same(bare_a, bare_b, rounded, timeout_s) else False
+        )  # 50 % for 50: whether that is meant, the question says
     return found
 
 
 def _comma_decimal(answer: str) -> bool:
-    return re.fullmatch(r"\s*-?\d+,\d+\s*", answer) is not None and re.fullmatch(r"\s*-?\d{1,3}(,\d{3})+\s*", answer) is None
+    """Whether an answer may be a decimal as half the world writes it, and is no number with thousands."""
+    text = answer.strip()
+    return bool(re.fullmatch(r"-?\d+,\d+", text)) and not re.fullmatch(r"-?\d{1,3}(,\d{3})+", text)
 
 
 def _same(answer_a: str, answer_b: str, rounded: bool, timeout_s: float) -> bool | None:
