@@ -55,7 +55,7 @@ def call_for(
         stop=wishes.stop,
         seed=wishes.seed,
         timeout_s=settings.timeout_s,
-        prompt_tokens_estimate=decision.profile.input_tokens,
+        prompt_tokens_estimate=candidate.input_tokens,
         connect_s=settings.connect_s,
         first_s=settings.first_s,
         deadline_at=deadline_at,

@@ -371,6 +371,14 @@ class Router(Searching):
             while len(self._sessions) > MAX_SESSIONS:
                 self._sessions.popitem(last=False)
 
+    def recall(self, session: str, before: Previous) -> None:
+        """Who answered a session last, from a caller that kept it: only what this router does not know better is taken."""
+        with self._lock:
+            if session not in self._sessions:
+                self._sessions[session] = before
+                while len(self._sessions) > MAX_SESSIONS:
+                    self._sessions.popitem(last=False)
+
     def hold(self, request: Request, decision: Decision, candidate: Candidate) -> None:
         """Note which of several endpoints of one model now has this conversation in its cache."""
         if decision.twins or decision.placed is not None:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from qwen_router import Policy, Request
 from qwen_router.control_tokens import control_tokens_in, neutralise, restore
-from qwen_router.decide import candidate_table, decide
+from qwen_router.decide import Build, Decision, candidate_table, decide
+from qwen_router.decide.tool_budget import most_tools
+from qwen_router.decision_log import entry, request_of
 from qwen_router.engines.assemble import ReplyAssembler
 from qwen_router.engines.fake import FakeEngine
-from qwen_router.engines.handing_over import handed_over, most_tools
-from qwen_router.errors import NoModelFits
+from qwen_router.engines.handing_over import handed_over
+from qwen_router.errors import InvalidRequest, NoModelFits
 from qwen_router.hardware.machine import ServedBuild
-from qwen_router.policy import Circumstances
+from qwen_router.policy import Circumstances, Previous
+from qwen_router.profile.tokens import request_tokens
 from qwen_router.request import Message, ToolCall, ToolSpec
 from tests.test_engines import ADD, call_of
 from tests.test_router import router, served
@@ -141,6 +145,31 @@ def test_the_router_shows_fewer_and_says_so() -> None:
     assert shows_all.ask(request).changes == () and len(engine.calls[1].tools) == 31
 
 
+def test_tools_that_a_model_is_not_shown_do_not_count_in_its_prompt() -> None:
+    long = "Does a thing. " * 300
+    tools = tuple(replace(tool, description=f"{tool.description} {long}") for tool in TOOLS[:20])
+    request = Request((Message("user", "What is the weather in Oslo?"),), tools=(*tools, WEATHER))
+    engine = FakeEngine(["ok"], models=[served("Qwen/Qwen3-0.6B")])
+    reply = router(engine).ask(request)
+    assert len(engine.calls[0].tools) == 6 and len(reply.hidden_tools) == 15
+    whole = reply.decision.profile.input_tokens
+    assert reply.served_by.input_tokens == engine.calls[0].prompt_tokens_estimate < 0.4 * whole
+    shown = replace(request, tools=engine.calls[0].tools)
+    assert reply.served_by.input_tokens == pytest.approx(request_tokens(shown), rel=0.02)
+    shows_all = router(engine, policy=Policy.from_yaml("name: x\ncontext: {tools: all}")).route(request, answering=True)
+    assert shows_all.chosen is None or shows_all.chosen.input_tokens == whole
+
+
+def test_a_model_whose_window_is_too_small_for_all_tools_answers_with_those_that_it_is_shown() -> None:
+    long = "Does a thing. " * 900
+    tools = tuple(replace(tool, description=f"{tool.description} {long}") for tool in TOOLS[:20])
+    request = Request((Message("user", "What is the weather in Oslo?"),), tools=(*tools, WEATHER))
+    engine = FakeEngine(["ok"], models=[served("Qwen/Qwen3-0.6B")])
+    assert router(engine).ask(request).answer == "ok"
+    with pytest.raises(NoModelFits, match="longest window"):
+        router(engine, policy=Policy.from_yaml("name: x\ncontext: {tools: all}")).ask(request)
+
+
 # ── loops ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -178,3 +207,53 @@ def test_out_of_a_loop_the_best_there_is_goes_on(before: object) -> None:
     assert name_of(decide(_looping(1, 2, 3), profile(), table, circumstances=now)) == "small"
     stuck = decide(_looping(1, 1, 1), profile(), table, circumstances=now)
     assert name_of(stuck) == "large" and "the same tool call came three times" in stuck.reason
+
+
+def _escalated(previous: Previous | None, builds: tuple[Build, ...] = (SMALL, LARGE)) -> Decision:
+    table = candidate_table(builds, machine(), Policy.from_yaml(FAST), abilities=ABILITIES)
+    request = replace(_looping(1), escalation="the check failed")
+    return decide(request, profile(depth=0.9), table, circumstances=Circumstances(previous=previous))
+
+
+@pytest.mark.parametrize(
+    ("previous", "model", "thinks"),
+    [
+        pytest.param(None, "large", True, id="nobody-before: the best"),
+        pytest.param(was(SMALL), "large", True, id="the best other model"),
+        pytest.param(was(LARGE), "large", True, id="the same model where it does better in another mode"),
+        pytest.param(was(LARGE, thinks=True, budget=999_999), "small", True, id="the best itself did not do"),
+    ],
+)
+def test_an_escalation_goes_to_the_best_other_than_what_answered_before(
+    previous: Previous | None, model: str, thinks: bool
+) -> None:
+    decision = _escalated(previous)
+    assert decision.chosen is not None
+    assert (name_of(decision), decision.chosen.thinking) == (model, thinks)
+    assert decision.escalation == "the check failed" and "the check failed" in decision.reason
+
+
+def test_with_one_model_only_an_escalation_changes_the_mode_and_never_refuses() -> None:
+    best = _escalated(was(SMALL), (SMALL,)).chosen
+    assert best is not None and best.thinking
+    other = _escalated(was(SMALL, thinks=True, budget=best.budget_tokens), (SMALL,)).chosen
+    assert other is not None and (other.thinking, other.budget_tokens) != (True, best.budget_tokens)
+
+
+def test_without_a_reason_nothing_is_escalated() -> None:
+    table = candidate_table((SMALL, LARGE), machine(), Policy.from_yaml(FAST), abilities=ABILITIES)
+    assert decide(_looping(1, 2), profile(), table).escalation is None
+
+
+def test_a_body_says_why_and_a_logged_decision_is_decided_anew_alike() -> None:
+    body = {"messages": ["Hi."], "escalation": " a check\n failed ", "hideable_tools": ["a", "b"]}
+    request = Request.of(body)
+    assert (request.escalation, request.hideable_tools) == ("a check failed", ("a", "b"))
+    assert len(str(Request.of({**body, "escalation": "x" * 999}).escalation)) == 256
+    for key, wrong in (("escalation", ["x"]), ("hideable_tools", "a")):
+        with pytest.raises(InvalidRequest, match=key):
+            Request.of({**body, key: wrong})
+    stuck = _looping(1, 1, 1)
+    for asked in (request, stuck):
+        line = json.loads(json.dumps(entry(asked, _escalated(None), Circumstances())))
+        assert request_of(line).escalates == asked.escalates

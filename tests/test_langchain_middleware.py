@@ -25,7 +25,7 @@ from pydantic import BaseModel
 
 from qwen_router import Policy
 from qwen_router.engines.fake import FakeEngine
-from qwen_router.errors import EngineUnreachable, InvalidRequest, NoModelFits
+from qwen_router.errors import EngineUnreachable, InvalidRequest, NoModelFits, UnknownName
 from qwen_router.langchain import ChatQwenRouter, RouterMiddleware
 from qwen_router.request import ToolCall
 from tests.test_langchain import DOWN, LARGE, SMALL, fake, router_on
@@ -138,6 +138,15 @@ def test_options_go_on_top_of_the_agents_model_and_a_calls_own_on_top_of_them() 
 def test_a_chat_and_a_router_at_once_are_one_too_many() -> None:
     with pytest.raises(InvalidRequest, match="both chat and router"):
         RouterMiddleware(chat=ChatQwenRouter(), router=router_on(fake()))
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [({"policy": "hasty"}, UnknownName), ({"objective": "quick"}, UnknownName), ({"tool_filter": "add"}, InvalidRequest)],
+)
+def test_an_option_that_is_none_is_refused_at_once(options: dict[str, Any], error: type[Exception]) -> None:
+    with pytest.raises(error, match=next(iter(options.values()))):
+        RouterMiddleware(**options)
 
 
 def test_an_error_of_the_router_reaches_the_caller() -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qwen_router.agent.chains import Chain
+from qwen_router.agent.chains import RARELY_S, Chain
 from qwen_router.agent.graph import ToolGraph
 
 if TYPE_CHECKING:
@@ -39,7 +39,9 @@ _WANTED = {
     r"cu[áa]nt[oa]|多少|几个|いくつ|сколько",
 }
 _WANTS = {kind: re.compile(pattern, re.IGNORECASE) for kind, pattern in _WANTED.items()}
-_SHOWN = 3
+_SHOWN, _SOUGHT = 3, 12
+_ALWAYS = ("text", "question")
+"""Every task is both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +68,24 @@ class Plan:
 
 
 def plan_for(task: str, tools: Sequence[BaseTool], *, root: Path) -> Plan:
-    """The plan of a task over these tools."""
+    """The plan of a task over these tools. Chains that leave out all that the task brings, or that take something for what
+    it is rarely meant as, are no plans."""
     have, files = brought_by(task, root=root)
     want = wanted_of(task)
     if want is None:
         return Plan(have, None, files)
-    chains = ToolGraph.of(tools).chains(have, want, limit=_SHOWN)
-    return Plan(have, want, files, chains)
+    brought = set(have) - set(_ALWAYS)
+    chains = [
+        chain
+        for chain in ToolGraph.of(tools).chains(have, want, limit=_SOUGHT)
+        if chain.cost_s - chain.time_s < RARELY_S and (not brought or brought & {need.kind for need in chain.needs})
+    ]
+    return Plan(have, want, files, tuple(chains[:_SHOWN]))
 
 
 def brought_by(task: str, *, root: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The kinds that the task brings, and the files below `root` that it names."""
-    have, files = ["text", "question"], []
+    have, files = list(_ALWAYS), []
     for match in _FILE.finditer(_URL.sub(" ", task)):
         kind = _KIND_OF_SUFFIX.get(match[1].lower())
         if kind is not None and _exists(root, match[0]):

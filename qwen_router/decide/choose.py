@@ -19,6 +19,7 @@ from qwen_router.decide.candidates import Bools, CandidateTable, Floats, Ints
 from qwen_router.decide.decision import CAUSES, Candidate, Cause, Decision, Scope, candidate_at
 from qwen_router.decide.explain import reason_of
 from qwen_router.decide.predict import Prediction, predict
+from qwen_router.decide.tool_budget import LEAST_BUDGET, hidden_tokens, most_tools
 from qwen_router.decide.twins import placed_among_twins
 from qwen_router.policy import Circumstances, Effect, Previous, effect_of
 from qwen_router.policy.schema import Objective
@@ -40,7 +41,8 @@ def decide(
     effect = effect_of(table.policy, request, profile, circumstances)
     answer_tokens = request.wishes.max_output_tokens or effect.max_answer_tokens
     budgets = _budgets(table, request.wishes, effect)
-    prediction = predict(table, profile, budgets=budgets, max_answer_tokens=answer_tokens)
+    spared = _spared(request, table)
+    prediction = predict(table, profile, budgets=budgets, max_answer_tokens=answer_tokens, spared_tokens=spared)
     if circumstances.waiting:
         prediction = _queued(prediction, table, circumstances.waiting)
     before = _place_of(circumstances.previous, table, budgets)
@@ -94,6 +96,16 @@ def decide(
     )
     object.__setattr__(decision, "reason", reason_of(decision))
     return decision
+
+
+def _spared(request: Request, table: CandidateTable) -> Ints | None:
+    """[build] tokens of the tools that a build of its size is not shown; None where all see all."""
+    if table.policy.context.tools == "all" or len(request.tools) <= LEAST_BUDGET:
+        return None
+    hidden = hidden_tokens(request, (build.model.total_params for build in table.builds))
+    if not hidden:
+        return None
+    return np.array([hidden.get(most_tools(build.model.total_params) or 0, 0) for build in table.builds], dtype=np.int64)
 
 
 def _leave_alone(causes: Ints, table: CandidateTable, resting: Sequence[tuple[str, str, str]]) -> None:

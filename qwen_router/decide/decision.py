@@ -55,6 +55,7 @@ class Candidate:
     build: Build
     thinking: bool
     budget_tokens: int
+    input_tokens: int
     answer_tokens: int
     context_tokens: int
     quality: float
@@ -174,6 +175,7 @@ def candidate_at(
         build=table.builds[build],
         thinking=bool(table.thinks[index]),
         budget_tokens=int(budgets[index]),
+        input_tokens=int(prediction.input_tokens[index]),
         answer_tokens=int(prediction.answer_tokens[index]),
         context_tokens=int(prediction.context_tokens[index]),
         quality=float(prediction.quality[index]),

@@ -40,12 +40,13 @@ class Prediction:
     `cost_usd` is tokens at their price and, on this computer, energy at the policy's; NaN where neither is known.
     `scored` says whether published scores stand behind the quality in the request's domain.
 
-    `bucket` is the context column that holds prompt, thinking and the longest answer allowed. Where the model's longest
-    window is smaller, `answer_tokens` is what remains; `bucket` is -1 when not even the expected answer would fit
-    (`needed_tokens`).
+    `input_tokens` is the prompt without the tools that the candidate would not be shown. `bucket` is the context column that
+    holds prompt, thinking and the longest answer allowed. Where the model's longest window is smaller, `answer_tokens` is
+    what remains; `bucket` is -1 when not even the expected answer would fit (`needed_tokens`).
     """
 
     bucket: Ints
+    input_tokens: Ints
     needed_tokens: Ints
     context_tokens: Ints
     answer_tokens: Ints
@@ -62,11 +63,17 @@ class Prediction:
     scored: Bools
 
 
-def predict(table: CandidateTable, profile: Profile, *, budgets: Ints, max_answer_tokens: int) -> Prediction:
-    """Predict every candidate for `profile` with these thinking budgets: the table's, or the caller's wish."""
+def predict(
+    table: CandidateTable, profile: Profile, *, budgets: Ints, max_answer_tokens: int, spared_tokens: Ints | None = None
+) -> Prediction:
+    """Predict every candidate for `profile` with these thinking budgets: the table's, or the caller's wish. `spared_tokens`
+    [build] are those of the prompt that a build is not shown."""
     of = table.build_of
     expected_answer = min(profile.output_tokens, max_answer_tokens)
-    before_answer = profile.input_tokens + budgets
+    read = np.full(len(of), profile.input_tokens)
+    if spared_tokens is not None:
+        read = np.maximum(1, read - spared_tokens[of])
+    before_answer = read + budgets
     windows = table.context_tokens[of]
     at = np.minimum((windows < (before_answer + max_answer_tokens)[:, None]).sum(axis=1), windows.shape[1] - 1)
     window = windows[np.arange(len(of)), at]
@@ -78,12 +85,13 @@ def predict(table: CandidateTable, profile: Profile, *, budgets: Ints, max_answe
     need = thinking_need_tokens(profile.depth)
     thought = np.where(table.thinks, need * -np.expm1(-budgets / need), 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        first = load + profile.input_tokens / table.prefill_tps[of, at]
+        first = load + read / table.prefill_tps[of, at]
         total = first + (thought + expected_answer) / table.decode_tps[of, at]
     quality, quality_sd = _quality(table, profile, budgets, need)
     energy = table.power_w[of] * total / 3600
     return Prediction(
         bucket=np.where(too_long, -1, at),
+        input_tokens=read,
         needed_tokens=before_answer + expected_answer,
         context_tokens=window,
         answer_tokens=np.clip(window - before_answer, 1, np.minimum(max_answer_tokens, table.max_answer_tokens[of])),
@@ -96,7 +104,7 @@ def predict(table: CandidateTable, profile: Profile, *, budgets: Ints, max_answe
         thinking_tokens=thought,
         expected_answer=expected_answer,
         energy_wh=energy,
-        cost_usd=_cost(table, profile.input_tokens, thought + expected_answer, energy),
+        cost_usd=_cost(table, read, thought + expected_answer, energy),
         scored=table.scored[:, DOMAINS.index(profile.domain)],
     )
 
@@ -106,7 +114,7 @@ def _elsewhere(profile: Profile) -> bool:
     return any(language not in SCORED_LANGUAGES for language in (profile.language, *profile.output_languages))
 
 
-def _cost(table: CandidateTable, input_tokens: int, output_tokens: Floats, energy_wh: Floats) -> Floats:
+def _cost(table: CandidateTable, input_tokens: Ints, output_tokens: Floats, energy_wh: Floats) -> Floats:
     """US dollars: the endpoint's price for its tokens; what runs here takes electricity, where the policy says its price."""
     of = table.build_of
     tokens = table.input_usd[of] * input_tokens + table.output_usd[of] * output_tokens

@@ -33,7 +33,8 @@ def answer_format(call: Call) -> Mapping[str, Any] | None:
     if not call.tools or call.tool_choice == "none" or (asked is None and not must_call(call)):
         return asked
     tools = [tool for tool in call.tools if tool.name == call.tool_choice] or list(call.tools)
-    options, definitions = [], {}
+    options: list[Mapping[str, Any]] = []
+    definitions: dict[str, Any] = {}
     for n, tool in enumerate(tools):
         arguments, definition = _placed(_strict(tool), f"tool_{n}")
         options.append(_call_schema(tool.name, arguments))

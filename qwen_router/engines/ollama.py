@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from qwen_router.control_tokens import neutralise
 from qwen_router.engines.base import Call, Event
+from qwen_router.engines.call_format import answer_format
 from qwen_router.engines.chatml import END, thought_prompt
 from qwen_router.engines.clients import PerLoop, Shared
 from qwen_router.engines.embedding import Scores, Vectors, in_parts, unit_vectors
@@ -193,8 +194,9 @@ class OllamaEngine:
         body["messages"] = self._messages(call)
         if call.tools and call.tool_choice != "none":  # Ollama has no tool_choice
             body["tools"] = neutralised(tool_specs(call))
-        if call.response_format is not None and not (thinks and holds_format_back(call)):
-            body["format"] = dict(call.response_format) or "json"
+        asked = call.response_format if thinks else answer_format(call)
+        if asked is not None and not (thinks and holds_format_back(call)):
+            body["format"] = dict(asked) or "json"
         return body
 
     def _raw_body(self, call: Call, reasoning: str) -> dict[str, Any]:

@@ -9,26 +9,22 @@ errors are our own. Which model, whether it thinks and what is done when an engi
 
 from __future__ import annotations
 
-import json
-import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
-from dataclasses import asdict, replace
+from dataclasses import replace
 from operator import itemgetter
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 
 from qwen_router import __version__
-from qwen_router.decide.explain import decision_line
-from qwen_router.decide.summary import summary_data
-from qwen_router.engines.base import Done, Event, Reasoning, Text
-from qwen_router.engines.base import Usage as EngineUsage
 from qwen_router.errors import InvalidRequest, MissingExtra, UnknownName
+from qwen_router.langchain.messages import PROVIDER, Pieces, answered_before, body_message, last_chunk
+from qwen_router.langchain.model_profile import profile_of
+from qwen_router.langchain.parsers import whole_json, whole_pydantic
 from qwen_router.policy import Policy
 from qwen_router.profile.tokens import estimate_tokens
-from qwen_router.reply import Reply
-from qwen_router.request import Request, ToolCall
+from qwen_router.request import Request
 from qwen_router.router import Router, shared_router
 from qwen_router.settings import Settings
 
@@ -41,10 +37,8 @@ try:
         agenerate_from_stream,
         generate_from_stream,
     )
-    from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
-    from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
-    from langchain_core.messages.tool import tool_call_chunk
-    from langchain_core.output_parsers import BaseOutputParser, JsonOutputParser, PydanticOutputParser
+    from langchain_core.messages import AIMessage, BaseMessage
+    from langchain_core.output_parsers import BaseOutputParser
     from langchain_core.outputs import ChatGenerationChunk, ChatResult
     from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
     from langchain_core.tools import BaseTool
@@ -54,7 +48,6 @@ except ModuleNotFoundError as error:
     raise MissingExtra.of("langchain-core", extra="langchain") from error
 
 Objective = Literal["quality", "balanced", "fast", "cheap"]
-PROVIDER = "qwen-router"
 
 # Fields of the model that a single call may change, and the key of a chat body that each becomes.
 _BODY_KEYS = {
@@ -67,7 +60,6 @@ _BODY_KEYS = {
     "seed": "seed",
 }
 _CALL_ONLY = ("tools", "tool_choice", "response_format", "session", "escalation", "hideable_tools")
-_SAID_ELSEWHERE = frozenset({"tool_call", "tool_call_chunk", "invalid_tool_call", "server_tool_call", "server_tool_result"})
 
 
 class ChatQwenRouter(BaseChatModel):
@@ -100,6 +92,21 @@ class ChatQwenRouter(BaseChatModel):
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
     _policies: dict[tuple[Policy | str | None, str | None], Policy | None] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _leave_the_profile_open(self) -> Self:
+        """What is served is asked when somebody wants to know: without a profile of its own, `__getattr__` finds it."""
+        if self.profile is None:
+            self.__dict__.pop("profile")
+        return self
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """`profile`: what can be done with what is served now (`model_profile.py`)."""
+            if name != "profile":
+                return super().__getattr__(name)
+            return profile_of(self._router(), self._policy({}), pin=self._pin)
 
     @model_validator(mode="after")
     def _set_qwen_router_version(self) -> Self:
@@ -136,14 +143,14 @@ class ChatQwenRouter(BaseChatModel):
     ) -> Iterator[ChatGenerationChunk]:
         request, policy = self._request(messages, stop, kwargs), self._policy(kwargs)
         stream = self._router().stream(request, policy=policy)
-        pieces = _Pieces()
+        pieces = Pieces()
         with closing(iter(stream)) as events:  # type: ignore[type-var]  # a generator
             for event in events:
                 for chunk in pieces.of(event):
                     if run_manager:
                         run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                     yield chunk
-        yield _last_chunk(stream.reply)
+        yield last_chunk(stream.reply)
 
     async def _astream(
         self,
@@ -154,14 +161,14 @@ class ChatQwenRouter(BaseChatModel):
     ) -> AsyncIterator[ChatGenerationChunk]:
         request, policy = self._request(messages, stop, kwargs), self._policy(kwargs)
         stream = await self._router().astream(request, policy=policy)
-        pieces = _Pieces()
+        pieces = Pieces()
         async with aclosing(aiter(stream)) as events:  # type: ignore[type-var]  # a generator
             async for event in events:
                 for chunk in pieces.of(event):
                     if run_manager:
                         await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                     yield chunk
-        yield _last_chunk(stream.reply)
+        yield last_chunk(stream.reply)
 
     # ── tools and structure ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -210,9 +217,9 @@ class ChatQwenRouter(BaseChatModel):
             ls_structured_output_format={"kwargs": {"method": method, "strict": strict}, "schema": schema},
             **kwargs,
         )
-        parser: BaseOutputParser[Any] = JsonOutputParser()
+        parser: BaseOutputParser[Any] = whole_json()
         if isinstance(schema, type) and is_basemodel_subclass(schema):
-            parser = PydanticOutputParser(pydantic_object=schema)
+            parser = whole_pydantic(schema)
         if not include_raw:
             return model | parser
         parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
@@ -228,12 +235,14 @@ class ChatQwenRouter(BaseChatModel):
         if unknown:
             error = UnknownName.among(unknown[0], known, kind="option of ChatQwenRouter")
             raise InvalidRequest(error.problem, fix=error.fix)
-        body: dict[str, Any] = {"messages": [_message(message) for message in messages]}
+        body: dict[str, Any] = {"messages": [body_message(message) for message in messages]}
         body |= {key: options[name] if name in options else getattr(self, name) for name, key in _BODY_KEYS.items()}
         body |= {name: options[name] for name in _CALL_ONLY if name in options}
         body["model"] = options.get("model") or self.model
         body["stop"] = stop or self.stop
         request = Request.of(body)
+        if request.session is not None and request.in_tool_loop and (before := answered_before(messages)) is not None:
+            self._router().recall(request.session, before)
         return request.with_wishes(replace(request.wishes, retries=self.max_retries))
 
     def _policy(self, options: Mapping[str, Any]) -> Policy | None:
@@ -259,6 +268,10 @@ class ChatQwenRouter(BaseChatModel):
         key = self.api_key.get_secret_value() if self.api_key else None
         return shared_router(replace(settings, api_key=key, timeout_s=self.timeout or settings.timeout_s))
 
+    @property
+    def _pin(self) -> str | None:
+        return None if self.model.partition(":")[0] == "auto" else self.model
+
     # ── what LangChain and LangSmith want to know ───────────────────────────────────────────────────────────────────
 
     @property
@@ -274,6 +287,13 @@ class ChatQwenRouter(BaseChatModel):
     def _identifying_params(self) -> dict[str, Any]:
         names = ("model", "policy", "objective", *_BODY_KEYS, "stop")
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+
+    def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
+        """What a cache tells models apart by: all wishes, a policy by what it says; not the session, which is a run's."""
+        wishes = {**self._identifying_params, **{name: value for name, value in kwargs.items() if name != "session"}}
+        if isinstance(policy := wishes.get("policy"), Policy):
+            wishes["policy"] = policy.model_dump_json()
+        return f"{PROVIDER} {sorted({**wishes, 'stop': stop or self.stop}.items())}"
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         params = super()._get_ls_params(stop=stop or self.stop, **kwargs)
@@ -300,119 +320,3 @@ class ChatQwenRouter(BaseChatModel):
 
 def _secret(key: str | None) -> SecretStr | None:
     return None if key is None else SecretStr(key)
-
-
-def _message(message: BaseMessage) -> dict[str, Any]:
-    """A LangChain message as a chat body's: tool calls once, reasoning apart, wherever the message keeps them."""
-    role = str(getattr(message, "role", message.type.removesuffix("MessageChunk")))  # the sum of a stream is replayed, too
-    calls = [{"id": c["id"], "name": c["name"], "args": c["args"]} for c in getattr(message, "tool_calls", ())]
-    reasoning: list[str] = []
-    content: Any = message.content
-    if isinstance(content, list):
-        content = [kept for block in content if (kept := _block(block, calls, reasoning)) is not None]
-    said = message.additional_kwargs.get("reasoning_content")
-    return {
-        "role": role,
-        "content": content,
-        "tool_calls": calls or None,
-        "tool_call_id": getattr(message, "tool_call_id", None),
-        "name": message.name,
-        "reasoning_content": said if isinstance(said, str) else "".join(reasoning) or None,
-    }
-
-
-def _block(block: str | dict[str, Any], calls: list[dict[str, Any]], reasoning: list[str]) -> str | dict[str, Any] | None:
-    """A content block for `Request`, or None for one that is kept elsewhere: reasoning, and calls in `tool_calls`."""
-    if isinstance(block, str):
-        return block
-    kind = block.get("type")
-    if kind in ("reasoning", "thinking"):
-        reasoning.append(str(block.get("reasoning") or block.get("thinking") or ""))
-        return None
-    if kind in _SAID_ELSEWHERE or (kind == "tool_use" and any(call["id"] == block.get("id") for call in calls)):
-        return None
-    if kind == "text-plain":
-        return {"type": "text", "text": str(block.get("text") or "")}
-    return block
-
-
-# ── from our events to LangChain's chunks ───────────────────────────────────────────────────────────────────────────────
-
-
-class _Pieces:
-    """Turns one stream's events into chunks."""
-
-    def __init__(self) -> None:
-        self._calls = 0
-
-    def of(self, event: Event) -> Iterator[ChatGenerationChunk]:
-        match event:
-            case Text(text) if text:
-                yield ChatGenerationChunk(message=AIMessageChunk(content=text))
-            case Reasoning(text) if text:
-                yield ChatGenerationChunk(message=AIMessageChunk(content="", additional_kwargs={"reasoning_content": text}))
-            case ToolCall(id, name, arguments):
-                piece = tool_call_chunk(
-                    name=name,
-                    args=json.dumps(dict(arguments), ensure_ascii=False),
-                    id=id or f"call_{uuid.uuid4().hex[:24]}",
-                    index=self._calls,
-                )
-                self._calls += 1
-                yield ChatGenerationChunk(message=AIMessageChunk(content="", tool_call_chunks=[piece]))
-            case Done():
-                return
-
-
-def _last_chunk(reply: Reply) -> ChatGenerationChunk:
-    """What is known only at the end: usage, who answered, the decision and the violations."""
-    metadata = {
-        "model_name": reply.served_by.build.model.id,
-        "model_provider": PROVIDER,
-        "finish_reason": reply.finish_reason,
-        "router": _about(reply),
-    }
-    return ChatGenerationChunk(
-        message=AIMessageChunk(
-            content="", usage_metadata=_usage(reply.usage), response_metadata=metadata, chunk_position="last"
-        )
-    )
-
-
-def _about(reply: Reply) -> dict[str, Any]:
-    """The decision line, who really answered, and what the engine did against the decision; plain JSON."""
-    served = reply.served_by
-    return {
-        **decision_line(reply.decision),
-        "explanation": summary_data(reply.decision),
-        "served_by": {
-            "model": served.build.model.id,
-            "quant": served.build.quant,
-            "engine": served.build.engine,
-            "name": served.build.name,
-            "thinking": served.thinking,
-        },
-        "violations": [asdict(violation) for violation in reply.violations],
-        "failed_attempts": list(reply.failed_attempts),
-        "timings": asdict(reply.timings),
-        "cost_usd": reply.cost_usd,
-        "energy_wh": reply.energy_wh,
-        "notice": reply.notice,
-        "changes": list(reply.changes),
-        "hidden_tools": list(reply.hidden_tools),
-        "escalation": reply.decision.escalation,
-    }
-
-
-def _usage(usage: EngineUsage) -> UsageMetadata | None:
-    """LangChain's counts, None where the engine counted neither side: output holds thinking and answer."""
-    if usage.prompt_tokens is None and usage.answer_tokens is None:
-        return None
-    output = (usage.reasoning_tokens or 0) + (usage.answer_tokens or 0)
-    read = usage.prompt_tokens or 0
-    counted = UsageMetadata(input_tokens=read, output_tokens=output, total_tokens=read + output)
-    if usage.cached_tokens is not None:
-        counted["input_token_details"] = InputTokenDetails(cache_read=usage.cached_tokens)
-    if usage.reasoning_tokens is not None:
-        counted["output_token_details"] = OutputTokenDetails(reasoning=usage.reasoning_tokens)
-    return counted

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, NotRequired
 
-from qwen_router.errors import InvalidRequest, MissingExtra
+from qwen_router.errors import InvalidRequest, MissingExtra, UnknownName
 from qwen_router.langchain.chat import ChatQwenRouter, Objective
 from qwen_router.policy import Policy
 from qwen_router.router import Router
@@ -64,6 +64,8 @@ class RouterMiddleware(AgentMiddleware[RouterState, Any, Any]):
     model's options. `tool_filter(request)` says which tools are offered at a call: those called in this turn or the last
     stay whatever it says, and all stay where it fails. Each message tells in `response_metadata["router"]["middleware"]`
     what was done. Keeps nothing of its own, so that one may serve many threads and agents.
+
+    Raises `UnknownName`, `InvalidPolicy` or `InvalidRequest` for an option that is none.
     """
 
     state_schema = RouterState
@@ -85,6 +87,12 @@ class RouterMiddleware(AgentMiddleware[RouterState, Any, Any]):
             raise InvalidRequest(
                 "both chat and router are given", fix="give the router to the ChatQwenRouter: chat alone is enough"
             )
+        if objective is not None and objective not in Objective.__args__:  # type: ignore[attr-defined]
+            raise UnknownName.among(str(objective), Objective.__args__, kind="objective")  # type: ignore[attr-defined]
+        if tool_filter is not None and not callable(tool_filter):
+            raise InvalidRequest(f"tool_filter is {tool_filter!r}", fix="give a function of the request that returns tools")
+        if isinstance(policy, str):
+            policy = Policy.load(policy)
         self.tools = ()
         self.tool_filter = tool_filter
         self.chat = chat or ChatQwenRouter(router=router)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from qwen_router.media import Attachment
 from qwen_router.profile import chars
 from qwen_router.profile.chars import DATA, Classes, Points
-from qwen_router.request import Request
+from qwen_router.request import Request, ToolSpec
 
 VOCABULARY_BITS = 21
 WHOLE_CHARS = 16 * 1024
@@ -223,8 +223,17 @@ def _texts_and_frame(request: Request) -> tuple[list[str], int]:
         texts += [call.name + _compact(call.arguments) for call in message.tool_calls]
     if request.tools:
         frame += TOOLS_TOKENS + TOKENS_PER_TOOL * len(request.tools)
-        texts += [f"{tool.name} {tool.description} {_compact(tool.parameters)}" for tool in request.tools]
+        texts += map(_declared, request.tools)
     return texts, frame
+
+
+def tool_tokens(tools: Sequence[ToolSpec]) -> list[int]:
+    """Tokens that each declaration adds to the prompt."""
+    return [count + TOKENS_PER_TOOL for count in estimate_many([_declared(tool) for tool in tools])]
+
+
+def _declared(tool: ToolSpec) -> str:
+    return f"{tool.name} {tool.description} {_compact(tool.parameters)}"
 
 
 def _compact(values: Mapping[str, Any]) -> str:
