@@ -23,7 +23,7 @@ from langgraph.runtime import Runtime
 from qwen_router.agent.events import AgentEvent, Noted
 from qwen_router.agent.plan import brought_by
 from qwen_router.agent.tool_result import as_data
-from qwen_router.agent.verify import Finding, RunSql, failed, verify
+from qwen_router.agent.verify import Finding, RunSql, failed, fences, verify
 from qwen_router.errors import MissingExtra, RouterError
 from qwen_router.langchain.middleware import RouterState
 from qwen_router.tool_context import ToolContext, current, using
@@ -110,7 +110,7 @@ class VerificationMiddleware(AgentMiddleware[VerificationState, Any, Any]):
             run_sql = run_sql_over(context.root, [name for name in files if name.lower().endswith(_DATA)])
             with using(context):
                 found = verify(question, answer, tests=list(dict.fromkeys(tests)), schema=self._schema, run_sql=run_sql)
-            unseen = self._looks_up and bool(files) and not _looked(messages) and "```" not in answer
+            unseen = self._looks_up and bool(files) and not _looked(messages) and not fences(answer)
             return (*found, _unseen(files)) if unseen else found
         except Exception as error:  # a check that breaks says nothing about the answer
             _log.warning("a check of an answer failed with %s", type(error).__name__)

@@ -26,7 +26,9 @@ __all__ = ["Finding", "check_of", "failed", "tests_in", "verify"]
 RunSql = Callable[[str], str | None]
 """Runs one query; returns what is wrong with it, an empty text where nothing is, None where that cannot be told."""
 
-_FENCE = re.compile(r"```[ \t]*(?P<language>[\w+#.-]*)[^\n]*\n(?P<code>.*?)(?:\n[ \t]*```|\Z)", re.DOTALL)
+_FENCE = re.compile(
+    r"(?:^|:)[ \t]*```[ \t]*(?P<language>[\w+#.-]*)[^\n]*\n(?P<code>.*?)(?:\n[ \t]*```|\Z)", re.DOTALL | re.MULTILINE
+)
 _PYTHON = ("python", "py", "python3", "")
 _MOST_EVIDENCE_CHARS = 600
 _UNFINISHED = re.compile(
@@ -54,7 +56,7 @@ def verify(
     found = [*_code(answer, [*tests_in(question), *tests])]
     if run_sql is not None:
         found += _sql(answer, run_sql)
-    if not found and "```" not in answer:
+    if not found and not fences(answer):
         converted = units(question, answer)
         found += [converted] if converted is not None else maths(question, answer, language=language or _language(question))
     return tuple(found)
