@@ -1,6 +1,6 @@
 """The graph of tools: what each takes and gives, joined on kinds; what is wrong with it; and chains through it.
 
-Kinds and tools are nodes of a networkx graph (kind -> tool that takes it -> kind that it gives). Planning is `chains`,
+Kinds and tools are nodes of a networkx graph (kind -> tool that takes it -> kind that it gives). Planning is `chain_search`,
 pictures are `graph_drawing`, running is `chain_run`. Kinds are all that is known here: whether a chain makes sense for a
 request, a model or a person says.
 
@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from qwen_router.agent.chains import Chain, ChainFinder
+from qwen_router.agent.chain_search import ChainFinder
+from qwen_router.agent.chains import Chain
 from qwen_router.agent.graph_problems import Problem, problems_of, required_kinds
 from qwen_router.errors import InvalidRequest, InvalidTool, UnknownName
 from qwen_router.tool_kinds import KINDS, lineage
