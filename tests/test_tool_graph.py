@@ -131,7 +131,7 @@ def test_users_own_kinds_join_too() -> None:
 
 
 def test_a_misspelt_kind_is_named_with_its_like(shelf: ToolGraph) -> None:
-    with pytest.raises(UnknownName, match="'tabel'.*'table'"):
+    with pytest.raises(UnknownName, match=r"'tabel'.*'table'"):
         shelf.chains(["image"], "tabel")
     with pytest.raises(UnknownName, match="'imge'"):
         shelf.chains(["imge"], "table")
