@@ -41,6 +41,13 @@ def user_cache_folder() -> Path:
     return Path(platformdirs.user_cache_dir("qwen-router", appauthor=False))
 
 
+def user_state_folder() -> Path:
+    """Where the runs of agents are kept."""
+    import platformdirs
+
+    return Path(platformdirs.user_state_dir("qwen-router", appauthor=False))
+
+
 def shipped_folder(kind: Asset) -> Path:
     """The folder that came with this installation: inside the package (wheel) or beside it (checkout); `prompts` are data
     of the package in both."""

@@ -168,6 +168,9 @@ class ReplyStream:
             failed_attempts=tuple(self.failed),
             notice=DEMO_NOTICE if self.served_by.build.model.demo else None,
             changes=self._changes,
+            cost_usd=self._spent[0],
+            energy_wh=self._spent[1],
+            hidden_tools=self._hidden_tools,
         )
 
     def escalated(self, fault: str) -> ReplyStream | None:
@@ -213,10 +216,16 @@ class ReplyStream:
         bounded = replace(settings, timeout_s=max(0.001, min(settings.timeout_s, self._left_s)))
         call = call_for(self.request, self.decision, self.served_by, settings=bounded, deadline_at=self._deadline_at)
         all_tools = self.decision.table.policy.context.tools == "all"
-        call, self._changes = handed_over(
-            call, engine=build.engine, total_params=build.model.total_params, all_tools=all_tools
+        handed, self._changes = handed_over(
+            call,
+            engine=build.engine,
+            total_params=build.model.total_params,
+            all_tools=all_tools,
+            hideable=self.request.hideable_tools,
         )
-        return call
+        shown = {tool.name for tool in handed.tools}
+        self._hidden_tools = tuple(tool.name for tool in call.tools if tool.name not in shown)
+        return handed
 
     @property
     def _place(self) -> Place:
@@ -250,13 +259,15 @@ class ReplyStream:
         self._started = True
         if isinstance(event, Done):
             self._router.learn(self.served_by, event)
-            self._router.charge(self.request.user, self.decision, self.served_by, event)
+            self._spent = self._router.charge(self.request.user, self.decision, self.served_by, event)
             self._router.hold(self.request, self.decision, self.served_by)
             if self.request.session is not None:
                 self._router.remember(self.request.session, self.served_by, event)
 
     _started = False
+    _spent: tuple[float | None, float | None] = (None, None)
     _changes: tuple[str, ...] = ()
+    _hidden_tools: tuple[str, ...] = ()
 
     def _go_on(self, error: EngineError) -> float:
         """Seconds to wait before the next attempt. Raises when there is none: because nobody is left, because time is up, or

@@ -9,11 +9,11 @@ decoded. Nothing here classifies, counts tokens or touches a model; user text is
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
+from qwen_router.body_fields import MAX_NAME_CHARS, MAX_NAMES, count, label, number, shown, within
 from qwen_router.control_tokens import control_tokens_in
 from qwen_router.errors import InvalidRequest
 from qwen_router.media import Attachment, attachment_of
@@ -31,8 +31,6 @@ _ROLES: dict[str, Role] = {
     "function": "tool",
 }
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max", "ultra")
-MAX_NAME_CHARS, MAX_NAMES = 256, 64
-"""Longer names of users, groups and tags are cut, more of them left out: they are labels, not content."""
 MAX_TEXT_CHARS = 64 * 1024 * 1024
 """Above this a request is refused: no Qwen context holds it, and nothing should spend a minute to find that out."""
 
@@ -101,6 +99,9 @@ class Request:
     """One user turn: the messages so far, tools, response format, session and wishes.
 
     `user`, `groups`, `tags` and `commercial_use` are what the caller says of itself; policies may ask for them.
+    `escalation` says in a few words why another model should go on than the one that answered the session before: it is
+    shown with the decision and logged, so it is a label, not content. `hideable_tools` are the names of tools that may be
+    kept back where there are more than suit a model; None: any.
     """
 
     messages: tuple[Message, ...]
@@ -112,6 +113,8 @@ class Request:
     groups: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     commercial_use: bool | None = None
+    escalation: str | None = None
+    hideable_tools: tuple[str, ...] | None = None
     wishes: Wishes = field(default_factory=Wishes)
 
     @classmethod
@@ -150,7 +153,7 @@ class Request:
         elif "prompt" in body or "text" in body:
             prompt = body.get("prompt", body.get("text"))
             if not isinstance(prompt, str):
-                raise InvalidRequest(f"the prompt is {_shown(prompt)}, not text", fix="send a string")
+                raise InvalidRequest(f"the prompt is {shown(prompt)}, not text", fix="send a string")
             pictures = tuple(_ollama_image(image) for image in _list(body.get("images"), where="images"))
             messages = (Message(role="user", text=_checked_text(prompt, where="prompt"), attachments=pictures),)
         else:
@@ -168,6 +171,10 @@ class Request:
             groups=_said_list(body, "groups"),
             tags=_said_list(body, "tags"),
             commercial_use=commercial if isinstance(commercial := _metadata(body).get("commercial_use"), bool) else None,
+            escalation=label(body.get("escalation"), key="escalation"),
+            hideable_tools=None
+            if (names := body.get("hideable_tools")) is None
+            else tuple(str(name) for name in _list(names, where="hideable_tools")),
             wishes=_wishes(body),
         )
 
@@ -194,22 +201,28 @@ class Request:
 
     @property
     def repeats_a_call(self) -> bool:
-        """True when, in a tool loop, three of the last six calls are the same: whoever makes them is stuck."""
+        """True when, in a tool loop, the last call came three times among the last six: whoever makes it is stuck.
+
+        One that does something else after the three is not: it may be another model, asked to lead out of the loop.
+        """
         if not self.in_tool_loop:
             return False
-        calls = [(c.name, repr(sorted(c.arguments.items()))) for message in self.messages for c in message.tool_calls][-6:]
-        return any(calls.count(call) >= 3 for call in calls)
+        turns = [[(c.name, repr(sorted(c.arguments.items()))) for c in m.tool_calls] for m in self.messages if m.tool_calls]
+        calls = [call for turn in turns for call in turn][-6:]
+        return bool(turns) and any(calls.count(call) >= 3 for call in turns[-1])
+
+    @property
+    def escalates(self) -> str | None:
+        """Why another model should go on than the one that answered before: the caller's reason, or a stalled tool loop."""
+        if self.escalation is not None:
+            return self.escalation
+        return "the same tool call came three times of the last six" if self.repeats_a_call else None
 
     def with_wishes(self, wishes: Wishes) -> Request:
         return replace(self, wishes=wishes)
 
 
 RequestLike = str | Request | Mapping[str, Any] | Sequence[Any] | Any
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _checked_text(text: str, *, where: str) -> str:
@@ -226,7 +239,7 @@ def _list(value: object, *, where: str) -> Sequence[Any]:
         return ()
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return value
-    raise InvalidRequest(f"{where} is {_shown(value)}, not a list", fix=f"send {where} as a list, or leave it out")
+    raise InvalidRequest(f"{where} is {shown(value)}, not a list", fix=f"send {where} as a list, or leave it out")
 
 
 def _messages(items: object) -> tuple[Message, ...]:
@@ -248,7 +261,7 @@ def _message(item: Any, *, index: int) -> Message:
     if hasattr(item, "content") and hasattr(item, "type"):
         item = _from_langchain(item)
     if not isinstance(item, Mapping):
-        raise InvalidRequest(f"{where} is {_shown(item)}", fix='send {"role": "user", "content": "..."}')
+        raise InvalidRequest(f"{where} is {shown(item)}", fix='send {"role": "user", "content": "..."}')
     role = _ROLES.get(str(item.get("role", "")).lower())
     if role is None:
         raise InvalidRequest(f"{where} has the unknown role {item.get('role')!r}", fix=f"one of {', '.join(get_args(Role))}")
@@ -284,7 +297,7 @@ def _content(content: object, *, where: str) -> tuple[str, tuple[Attachment, ...
             texts.append(block)
             continue
         if not isinstance(block, Mapping):
-            raise InvalidRequest(f"{where} holds {_shown(block)}", fix='blocks look like {"type": "text", "text": "..."}')
+            raise InvalidRequest(f"{where} holds {shown(block)}", fix='blocks look like {"type": "text", "text": "..."}')
         kind = str(block.get("type", ""))
         if kind in ("text", "input_text", "output_text"):
             texts.append(str(block.get("text", "")))
@@ -306,16 +319,16 @@ def _ollama_image(image: object) -> Attachment:
 
 def _tool_call(call: Any, *, where: str) -> ToolCall:
     if not isinstance(call, Mapping):
-        raise InvalidRequest(f"{where} has the tool call {_shown(call)}", fix="send tool calls as objects")
+        raise InvalidRequest(f"{where} has the tool call {shown(call)}", fix="send tool calls as objects")
     inner = call.get("function", call)
     arguments = inner.get("arguments", inner.get("args", {})) if isinstance(inner, Mapping) else {}
     if isinstance(arguments, str):
         try:
             arguments = json.loads(arguments or "{}")
         except json.JSONDecodeError as error:
-            raise InvalidRequest(f"{where}: tool arguments are not JSON: {_shown(arguments)}", fix=str(error)) from error
+            raise InvalidRequest(f"{where}: tool arguments are not JSON: {shown(arguments)}", fix=str(error)) from error
     if not isinstance(arguments, Mapping) or not isinstance(inner, Mapping) or not inner.get("name"):
-        raise InvalidRequest(f"{where} has the tool call {_shown(call)}", fix="give a name and an object of arguments")
+        raise InvalidRequest(f"{where} has the tool call {shown(call)}", fix="give a name and an object of arguments")
     return ToolCall(id=str(call.get("id") or ""), name=str(inner["name"]), arguments=arguments)
 
 
@@ -324,11 +337,11 @@ def _tool(tool: Any, *, index: int) -> ToolSpec:
     inner = tool.get("function", tool) if isinstance(tool, Mapping) else None
     if not isinstance(inner, Mapping) or not isinstance(inner.get("name"), str):
         raise InvalidRequest(
-            f"tool {index + 1} has no name: {_shown(tool)}", fix='send {"type": "function", "function": {"name": ...}}'
+            f"tool {index + 1} has no name: {shown(tool)}", fix='send {"type": "function", "function": {"name": ...}}'
         )
     parameters = inner.get("parameters") or inner.get("input_schema") or {"type": "object", "properties": {}}
     if not isinstance(parameters, Mapping):
-        raise InvalidRequest(f"tool {inner['name']!r} has parameters {_shown(parameters)}", fix="send a JSON Schema object")
+        raise InvalidRequest(f"tool {inner['name']!r} has parameters {shown(parameters)}", fix="send a JSON Schema object")
     return ToolSpec(name=inner["name"], description=str(inner.get("description") or ""), parameters=parameters)
 
 
@@ -338,9 +351,7 @@ def _tool_choice(choice: object, tools: Sequence[ToolSpec]) -> str | None:
     if named in (None, "auto", "none", "required") or not tools or any(tool.name == named for tool in tools):
         return named
     offered = ", ".join(tool.name for tool in tools[:8])
-    raise InvalidRequest(
-        f"tool_choice names {_shown(named)}, which is not offered", fix=f"auto, none, required or {offered}"
-    )
+    raise InvalidRequest(f"tool_choice names {shown(named)}, which is not offered", fix=f"auto, none, required or {offered}")
 
 
 def _named_choice(choice: object) -> str | None:
@@ -352,7 +363,7 @@ def _named_choice(choice: object) -> str | None:
         if isinstance(name, str):
             return name
         return _named_choice(choice.get("type"))
-    raise InvalidRequest(f"tool_choice is {_shown(choice)}", fix="auto, none, required or a tool's name")
+    raise InvalidRequest(f"tool_choice is {shown(choice)}", fix="auto, none, required or a tool's name")
 
 
 _JSON_TYPES = ("object", "array", "string", "number", "integer", "boolean", "null")
@@ -366,12 +377,12 @@ def _response_format(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
     if asked == "json":
         return {}
     if not isinstance(asked, Mapping):
-        raise InvalidRequest(f"the response format is {_shown(asked)}", fix="'json' or a JSON Schema object")
+        raise InvalidRequest(f"the response format is {shown(asked)}", fix="'json' or a JSON Schema object")
     if asked.get("type") == "text":
         return None
     kind = asked.get("type")
     if isinstance(kind, str) and kind not in (*_JSON_TYPES, "json_object", "json_schema"):
-        raise InvalidRequest(f"the response format has the type {_shown(kind)}", fix="json_object, json_schema or text")
+        raise InvalidRequest(f"the response format has the type {shown(kind)}", fix="json_object, json_schema or text")
     if asked.get("type") == "json_object":
         return {}
     if asked.get("type") == "json_schema":
@@ -402,30 +413,6 @@ def _said_list(body: Mapping[str, Any], key: str) -> tuple[str, ...]:
     return tuple(str(name).strip()[:MAX_NAME_CHARS] for name in names if str(name).strip())[:MAX_NAMES]
 
 
-def _number(body: Mapping[str, Any], *keys: str) -> float | None:
-    for key in keys:
-        value = body.get(key)
-        if value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise InvalidRequest(f"{key} is {_shown(value)}, not a number", fix=f"send {key} as a number, or leave it out")
-        return float(value)
-    return None
-
-
-def _within(value: float | None, least: float, most: float, *, key: str) -> float | None:
-    if value is not None and not least <= value <= most:
-        raise InvalidRequest(f"{key} is {value:g}", fix=f"send {key} from {least:g} to {most:g}")
-    return value
-
-
-def _count(body: Mapping[str, Any], *keys: str) -> int | None:
-    value = _number(body, *keys)
-    if value is not None and value < 1:
-        raise InvalidRequest(f"{keys[0]} is {value:g}", fix=f"send {keys[0]} as 1 or more")
-    return None if value is None else int(value)
-
-
 def _wishes(body: Mapping[str, Any]) -> Wishes:
     options = body.get("options")
     merged = {**body, **options} if isinstance(options, Mapping) else body
@@ -434,25 +421,25 @@ def _wishes(body: Mapping[str, Any]) -> Wishes:
     thinking, budget = _thinking_wish(merged)
     model = body.get("model")
     stop = merged.get("stop") or merged.get("stop_sequences")
-    seed = _number(merged, "seed")
+    seed = number(merged, "seed")
     return Wishes(
         model=None if model is None or str(model).partition(":")[0] == "auto" else str(model),
         thinking=thinking,
         thinking_budget_tokens=budget,
-        max_output_tokens=_count(merged, "max_tokens", "max_completion_tokens", "max_output_tokens", "num_predict"),
-        max_latency_s=_number(merged, "max_latency_s"),
+        max_output_tokens=count(merged, "max_tokens", "max_completion_tokens", "max_output_tokens", "num_predict"),
+        max_latency_s=number(merged, "max_latency_s"),
         deadline_s=_deadline(merged),
-        temperature=_within(_number(merged, "temperature"), 0, 2, key="temperature"),
-        top_p=_within(_number(merged, "top_p"), 0, 1, key="top_p"),
+        temperature=within(number(merged, "temperature"), 0, 2, key="temperature"),
+        top_p=within(number(merged, "top_p"), 0, 1, key="top_p"),
         seed=None if seed is None else int(seed),
         stop=(stop,) if isinstance(stop, str) else tuple(str(s) for s in _list(stop, where="stop")),
     )
 
 
 def _deadline(body: Mapping[str, Any]) -> float | None:
-    seconds = _number(body, "deadline_s")
+    seconds = number(body, "deadline_s")
     if seconds is not None and seconds <= 0:
-        raise InvalidRequest(f"deadline_s is {_shown(seconds)}", fix="a number of seconds above 0")
+        raise InvalidRequest(f"deadline_s is {shown(seconds)}", fix="a number of seconds above 0")
     return seconds
 
 
@@ -462,14 +449,14 @@ def _thinking_wish(body: Mapping[str, Any]) -> tuple[bool | None, int | None]:
     flag = body.get("think", body.get("enable_thinking"))
     if flag is None and isinstance(kwargs, Mapping):
         flag = kwargs.get("enable_thinking")
-    budget = _number(body, "thinking_budget", "thinking_budget_tokens", "thinking_token_budget")
+    budget = number(body, "thinking_budget", "thinking_budget_tokens", "thinking_token_budget")
     anthropic = body.get("thinking")
     if isinstance(anthropic, Mapping):
         flag = anthropic.get("type") == "enabled"
-        budget = _number(anthropic, "budget_tokens") if flag else budget
+        budget = number(anthropic, "budget_tokens") if flag else budget
     effort = body.get("reasoning_effort")
     if effort is not None and effort not in EFFORTS:
-        raise InvalidRequest(f"reasoning_effort is {_shown(effort)}", fix=f"one of {', '.join(EFFORTS)}")
+        raise InvalidRequest(f"reasoning_effort is {shown(effort)}", fix=f"one of {', '.join(EFFORTS)}")
     if flag is None and effort is not None:
         flag = effort not in ("none", "minimal")
     if budget is not None and budget <= 0:

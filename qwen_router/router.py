@@ -1,8 +1,9 @@
 """The walk: request -> profile -> candidates -> decision -> engine -> reply, and every door leads in here.
 
-`route` decides, `ask` answers, `stream` answers piece by piece; each has an async twin. What the engines have installed is
-asked at most every few seconds; tables are kept per policy. An engine that fails before its first byte hands over to the
-decision's fallbacks; after it, the error is the caller's, because nothing may be said twice (docs/resilience.md).
+`route` decides, `ask` answers, `stream` answers piece by piece, `embed` and `rerank` search (embedding/ chooses and asks);
+each has an async twin. What the engines have installed is asked at most every few seconds; tables are kept per policy. An
+engine that fails before its first byte hands over to the decision's fallbacks; after it, the error is the caller's, because
+nothing may be said twice (docs/resilience.md).
 
     python -c "from qwen_router import Router; print(Router().route('Prove that sqrt(2) is irrational').reason)"
 """
@@ -20,6 +21,7 @@ from functools import lru_cache
 
 from qwen_router.batch import CONCURRENCY, answer_all, answers
 from qwen_router.catalog import Catalog
+from qwen_router.catalog.types import ModelKind
 from qwen_router.decide import (
     Build,
     Candidate,
@@ -31,14 +33,16 @@ from qwen_router.decide import (
     decide,
     served_builds,
 )
+from qwen_router.decide.candidates import kind_of
 from qwen_router.decision_log import DecisionLog
+from qwen_router.embedding import Searching
 from qwen_router.engines.base import Done, Engine
 from qwen_router.engines.breaker import Breakers
 from qwen_router.engines.fallback import Retry
 from qwen_router.engines.holders import Holders
 from qwen_router.engines.in_flight import InFlight
 from qwen_router.engines.timing import predicted_of, ratios
-from qwen_router.errors import EngineError, RouterError, UnknownName
+from qwen_router.errors import EngineError, InvalidRequest, RouterError, UnknownName
 from qwen_router.faults import Check, fault_of
 from qwen_router.hardware import Calibration, Machine, ServedBuild, detect
 from qwen_router.hardware.presets import machine as machine_named
@@ -61,7 +65,7 @@ STALE_S = 60.0
 """How old a list may be that is still used while a new one is fetched; after that a request waits for the new one."""
 
 
-class Router:
+class Router(Searching):
     """Decides and answers. Safe to share between threads; `close()` frees the engines.
 
     `engines` None means every engine that is configured or importable here. `machine` may be a preset's name; then, and
@@ -97,6 +101,7 @@ class Router:
         self.holders = Holders()
         self.retry = Retry(self.settings.retries)
         self.violations: Counter[tuple[str, str, str]] = Counter()
+        self.kept: dict[ModelKind, str] = {}
         self._sessions: OrderedDict[str, Previous] = OrderedDict()
         self._calibration: Calibration | None = None
         self._calibrated = 0
@@ -315,7 +320,8 @@ class Router:
             for build in served_builds(self.catalog, self.served()):
                 if build.answers_to(pin):
                     return "demo" if build.model.demo else "serving"
-        real = any(s.model_id is not None and not self.catalog.get(s.model_id).demo for s in self.served())
+        chats = (s for s in self.served() if s.model_id is not None and kind_of(self.catalog, s) == "chat")
+        real = any(not self.catalog.get(str(s.model_id)).demo for s in chats)
         return "serving" if real else "demo" if answering else "advice"
 
     def builds(self, scope: Scope) -> tuple[Build, ...]:
@@ -370,18 +376,23 @@ class Router:
         if decision.twins or decision.placed is not None:
             self.holders.note(request, (candidate.build.engine, candidate.build.endpoint, candidate.build.name))
 
-    def charge(self, user: str | None, decision: Decision, candidate: Candidate, done: Done) -> None:
-        """Put a reply's tokens, their price and the energy of its time on the day's account."""
+    def charge(
+        self, user: str | None, decision: Decision, candidate: Candidate, done: Done
+    ) -> tuple[float | None, float | None]:
+        """Put a reply's tokens, price and energy on the day's account. Returns dollars and watt-hours, None if unknown."""
         table, usage = decision.table, done.usage
         at = next((b for b, build in enumerate(table.builds) if build == candidate.build), None)
         written = (usage.reasoning_tokens or 0) + (usage.answer_tokens or 0)
-        cost = 0.0 if at is None else table.input_usd[at] * (usage.prompt_tokens or 0) + table.output_usd[at] * written
-        watts = None if at is None else table.power_w[at]
-        energy = 0.0 if watts is None or watts != watts else float(watts) * done.timings.total_s / 3600  # NaN: unknown
+        cost, energy = float("nan"), float("nan")
+        if at is not None:
+            cost = float(table.input_usd[at] * (usage.prompt_tokens or 0) + table.output_usd[at] * written)
+            energy = float(table.power_w[at]) * done.timings.total_s / 3600
         per_kwh = table.policy.energy_usd_per_kwh
         if cost == 0 and per_kwh is not None:
             cost = energy / 1000 * per_kwh
-        self.ledger.add(user, cost_usd=float(cost) if cost == cost else 0.0, energy_wh=energy, tokens=written)
+        known = tuple(None if value != value else value for value in (cost, energy))
+        self.ledger.add(user, cost_usd=known[0] or 0.0, energy_wh=known[1] or 0.0, tokens=written)
+        return known[0], known[1]
 
     def learn(self, candidate: Candidate, done: Done) -> None:
         """Count what a reply did against its decision, and hold its timings against what was predicted for it.
@@ -433,12 +444,19 @@ class Router:
         return Policy.load(policy) if isinstance(policy, str) else policy
 
     def check_name(self, name: str) -> None:
-        """Refuse a model name that neither an engine nor the catalog knows: raises `UnknownName`."""
+        """Refuse a model name that neither an engine nor the catalog knows (`UnknownName`), or that is no chat model's
+        (`InvalidRequest`)."""
         served = [s.name for s in self.served()]
-        if name.lower() in (s.lower() for s in served) or self.catalog.resolve(name) is not None:
+        known = self.catalog.resolve(name)
+        kinds = [kind_of(self.catalog, s) for s in self.served() if s.name.lower() == name.lower()]
+        kind = known.kind if known is not None else kinds[0] if kinds else None
+        if kind is not None and kind != "chat":
+            verb = "embed" if kind == "embedding" else "rerank"
+            raise InvalidRequest(f"{name!r} does not chat", fix=f"a chat model, or Router.{verb} for this one")
+        if kind is not None:
             return
-        known = [*served, *(name for m in self.catalog.models for name in (m.short_name, *m.ollama_tags))]
-        raise UnknownName.among(name, known, kind="model", listing="`qwen-router models` lists them")
+        names = [*served, *(name for m in self.catalog.models for name in (m.short_name, *m.ollama_tags))]
+        raise UnknownName.among(name, names, kind="model", listing="`qwen-router models` lists them")
 
 
 @lru_cache(maxsize=8)

@@ -9,7 +9,7 @@ no databases. It follows the run into threads and tasks, as context variables do
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from qwen_router.settings import Settings, ToolSettings
 
 if TYPE_CHECKING:
+    from qwen_router.reply import Reply
     from qwen_router.router import Router
 
 
@@ -27,7 +28,7 @@ class ToolContext:
     """`root` is the folder that file tools see, and nothing outside it. `web_hosts` is the allow-list of the web tool (none:
     it is off). `databases` are SQLAlchemy URLs by name. `router` answers what specialists are asked (None: the one that this
     process shares). `sandbox_s` and `sandbox_mib` bound code that is run; `output_chars` is what a model gets to read of one
-    result.
+    result. `on_reply` hears of every reply that a tool got from the router, so that whoever runs it can count what it cost.
     """
 
     root: Path
@@ -37,6 +38,7 @@ class ToolContext:
     sandbox_s: float = 10.0
     sandbox_mib: int = 512
     output_chars: int = 16_000
+    on_reply: Callable[[Reply], None] | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, settings: ToolSettings, *, router: Router | None = None) -> ToolContext:

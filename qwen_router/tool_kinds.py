@@ -19,15 +19,15 @@ from typing import Any
 KINDS: Mapping[str, str | None] = {
     "text": None,
     **dict.fromkeys(("number", "unit", "expression", "code", "tests", "report", "sql", "json"), "text"),
-    **dict.fromkeys(("date", "language", "question", "url", "page"), "text"),
+    **dict.fromkeys(("date", "language", "question", "url", "page", "choice"), "text"),
     "table": None,
     "path": None,
     **dict.fromkeys(("image", "audio", "document", "data"), "path"),
     "plot": "image",
 }
-"""Every built-in kind and the kind that it is a kind of, if any."""
+"""Every built-in kind and the kind that it is a kind of, if any. A `choice` is one of a few words that a tool names."""
 
-_RARELY_MEANT = frozenset({"number", "unit", "expression", "date", "language", "url", "question"})
+_RARELY_MEANT = frozenset({"number", "unit", "expression", "date", "language", "url", "question", "choice"})
 """Kinds of text of a few characters, or that say what to do: usable as text, but rarely the text that a tool is for."""
 
 MAX_VALUE_CHARS = 10_000_000
@@ -58,6 +58,11 @@ def is_a(kind: str, wanted: str) -> bool:
 def rarely_meant(kind: str, wanted: str) -> bool:
     """Whether `kind` may stand for `wanted` but seldom should: a number where a text is to be summarised."""
     return kind != wanted and kind in _RARELY_MEANT
+
+
+def specific(kind: str) -> bool:
+    """Whether a value of the kind is likely meant wherever that very kind is taken. A text or a number may be anything."""
+    return kind not in ("text", "number")
 
 
 def countless(kind: str) -> bool:

@@ -130,7 +130,8 @@ def signature_of(tool: BaseTool) -> ToolSignature:
     if not isinstance(inputs, Mapping) or not isinstance(output, str) or not output:
         raise InvalidTool(f"the tool {tool.name!r} does not say what it takes and gives", fix=fix)
     try:
-        arguments, required = set(tool.args), _schema(tool).get("required", ())
+        schema = _schema(tool)
+        arguments, required = set(schema.get("properties", ())), schema.get("required", ())
     except Exception as error:  # pydantic and LangChain raise whatever they meet in a schema that somebody else wrote
         problem = f"the tool {tool.name!r} has arguments whose schema cannot be read: {type(error).__name__}"
         raise InvalidTool(problem, fix="describe the arguments with a pydantic model or plain types") from error
@@ -218,6 +219,8 @@ def _module(file: Path, changed_ns: int) -> ModuleType:
     except ModuleNotFoundError as error:
         del sys.modules[name]
         package = (error.name or "").partition(".")[0]
+        if package == "qwen_router":
+            raise InvalidTool(f"{file} needs {error.name!r}, which is not there", fix="update qwen-router") from error
         if package in _EXTRA_PACKAGES:
             raise MissingExtra.of(package, extra="tools") from error
         raise InvalidTool(f"{file} needs the package {package!r}", fix=f"pip install {package}") from error

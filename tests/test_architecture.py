@@ -19,6 +19,7 @@ ROOMS = (
     "folders",
     "media",
     "control_tokens",
+    "body_fields",
     "request",
     "profile",
     "catalog",
@@ -30,6 +31,7 @@ ROOMS = (
     "settings",
     "engines",
     "pull",
+    "embedding",
     "reply",
     "faults",
     "ledger",
@@ -39,7 +41,8 @@ ROOMS = (
     "router",
 )
 DOORS = ("langchain", "agent", "service", "cli")
-BESIDE = ("tooling", "tool_kinds", "tool_context", "sandbox")  # load tools for the doors, and say what these may use
+BESIDE = ("tooling", "tool_kinds", "tool_context", "tool_files", "sandbox", "symbolic")
+"""Load tools for the doors, and say what these may use."""
 BETWEEN_DOORS = {("cli", "service"), ("cli", "agent"), ("agent", "langchain")}
 """`serve` starts the service, `agent` the agent, and the agent is LangChain's, with our model and middleware in it."""
 # Types that stand further left than the room they live in: values without logic, which other rooms name in their signatures.

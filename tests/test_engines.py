@@ -483,9 +483,17 @@ class TestOpenAI:
         assert json.loads(sent[3]["tool_calls"][0]["function"]["arguments"]) == {"a": 1, "b": 2}
 
     def test_a_tool_may_be_demanded_by_name(self) -> None:
-        with _serving("openai", Say(calls=(("add", {}),))) as (engine, model, server):
+        with _serving("openai", Say(calls=(("add", {}),)), owned_by="vllm") as (engine, model, server):
             list(engine.stream(call_of(model, tools=(ADD,), tool_choice="add", think=False)))
             assert server.bodies[-1]["tool_choice"] == {"type": "function", "function": {"name": "add"}}
+
+    def test_a_tool_is_demanded_of_llama_cpp_by_a_format_because_it_lets_prose_come_first(self) -> None:
+        with _serving("openai", Say(content='{"name": "add", "arguments": {"a": 1}}')) as (engine, model, server):
+            events = list(engine.stream(call_of(model, tools=(ADD,), tool_choice="required", think=False)))
+            body = server.bodies[-1]
+        assert body["tools"] and body["tool_choice"] == "none"
+        assert body["response_format"]["json_schema"]["schema"]["properties"]["name"] == {"const": "add"}
+        assert [e.arguments for e in events if isinstance(e, ToolCall)] == [{"a": 1}]
 
     def test_the_engine_asks_for_the_split_of_the_count(self) -> None:
         say = Say(content="42", reasoning="12 + 30", completion_tokens=30, reasoning_tokens=25)

@@ -179,10 +179,11 @@ def test_a_schema_that_no_grammar_can_say_is_checked_only_with_one_line_in_the_l
     assert "not enforced: regex parse error" in caplog.messages[0] and "look-around" in caplog.messages[0]
 
 
-def test_with_tools_the_answer_is_checked_only_for_it_may_be_a_call(engine):
-    _, answer, done = answer_to(engine, call(SUM, tools=(TOOL,), messages=(Message("user", "Who are you?"),)))
-    assert not answer.startswith("{")
-    assert "invalid_json" in kinds(done)
+def test_with_tools_the_answer_is_a_call_or_in_the_format(engine):
+    for text in ("Who are you?", "12 * 13? Use the calculator."):
+        _, answer, done = answer_to(engine, call(SUM, tools=(TOOL,), messages=(Message("user", text),)))
+        assert done.violations == ()
+        assert (done.finish_reason == "tool_calls") != (json_problem(answer, SUM) == "")
 
 
 def test_tools_that_may_not_be_called_leave_the_format_on(engine):

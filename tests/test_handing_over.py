@@ -96,14 +96,39 @@ def test_those_in_use_and_those_that_the_ask_names_stay_in_the_callers_order() -
         ({}, int(235e9), False),
         ({}, int(4e9), True),
         ({"tool_choice": "none"}, int(4e9), False),
-        ({"messages": (Message("user", "北京天气怎么样？"),)}, int(4e9), False),
         ({"tools": TOOLS[:10]}, int(4e9), False),
     ],
-    ids=["large", "policy-all", "no-tools-wanted", "nothing-shared", "few"],
+    ids=["large", "policy-all", "no-tools-wanted", "few"],
 )
 def test_else_all_are_shown(changed: dict[str, object], params: int, all_tools: bool) -> None:
     call = replace(call_of(messages=(Message("user", "What is the weather?"),), tools=(*TOOLS, WEATHER)), **changed)  # type: ignore[arg-type]
     assert handed_over(call, engine="transformers", total_params=params, all_tools=all_tools) == (call, ())
+
+
+def test_when_nothing_tells_the_tools_apart_all_are_shown_and_the_reply_says_so() -> None:
+    call = call_of(messages=(Message("user", "北京天气怎么样？"),), tools=(*TOOLS, WEATHER))
+    same, changes = handed_over(call, engine="transformers", total_params=int(4e9), all_tools=False)
+    assert same == call
+    assert changes == ("all 31 tools shown, though 10 suit the model's size: none shares a word with the ask",)
+
+
+def test_tools_of_this_turn_and_the_last_stay_and_older_ones_go_first() -> None:
+    def turn(ask: str, *names: str) -> list[Message]:
+        calls = tuple(ToolCall(name, name, {}) for name in names)
+        return [Message("user", ask), Message("assistant", "", tool_calls=calls), Message("tool", "1")]
+
+    old, last, now = [f"tool_{n}" for n in range(8)], ["tool_20", "tool_21"], ["tool_28", "tool_29"]
+    messages = (*turn("one", *old), *turn("two", *last), *turn("What is the weather?", *now))
+    call = call_of(messages=messages, tools=(*TOOLS, WEATHER))
+    shown, _ = handed_over(call, engine="transformers", total_params=int(1e9), all_tools=False)
+    assert [tool.name for tool in shown.tools] == ["tool_0", "tool_1", *last, *now]
+
+
+def test_only_what_may_be_hidden_is() -> None:
+    call = call_of(messages=(Message("user", "What is the weather?"),), tools=(*TOOLS, WEATHER))
+    may = [tool.name for tool in (*TOOLS[3:], WEATHER)]
+    shown, _ = handed_over(call, engine="transformers", total_params=int(1e9), all_tools=False, hideable=may)
+    assert {"tool_0", "tool_1", "tool_2", "get_weather"} <= {tool.name for tool in shown.tools} and len(shown.tools) == 6
 
 
 def test_the_router_shows_fewer_and_says_so() -> None:
@@ -133,7 +158,14 @@ def _looping(*arguments: int) -> Request:
 
 @pytest.mark.parametrize(
     ("arguments", "stuck"),
-    [((1, 1, 1), True), ((1, 2, 1, 2, 1), True), ((1, 1, 2), False), ((1, 1, 2, 3, 4, 5, 1), False), ((1, 2, 3), False)],
+    [
+        ((1, 1, 1), True),
+        ((1, 2, 1, 2, 1), True),
+        ((1, 1, 2), False),
+        ((1, 1, 2, 3, 4, 5, 1), False),
+        ((1, 2, 3), False),
+        ((1, 1, 1, 2), False),
+    ],
 )
 def test_three_equal_calls_of_the_last_six_are_a_loop(arguments: tuple[int, ...], stuck: bool) -> None:
     assert _looping(*arguments).repeats_a_call == stuck

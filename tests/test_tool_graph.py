@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qwen_router.agent.chain_search import STEP_S
+from qwen_router.agent.chain_search import RARELY_S, STEP_S
 from qwen_router.agent.chains import Chain, Given
 from qwen_router.agent.graph import ToolGraph
 from qwen_router.errors import InvalidRequest, InvalidTool, UnknownName
@@ -250,7 +250,9 @@ def test_the_best_chain_costs_what_trying_everything_finds(
         for signature in signatures.values():
             needs = [kind for arg, kind in signature.inputs.items() if arg not in signature.optional]
             if all(kind in at_s for kind in needs):
-                done_s = max((at_s[kind] for kind in needs), default=0.0) + signature.cost_s + STEP_S
+                at_home = needs or not have or set(have) & set(signature.inputs.values())
+                start_s = max((at_s[kind] for kind in needs), default=0.0 if at_home else RARELY_S)
+                done_s = start_s + signature.cost_s + STEP_S
                 at_s[signature.output] = min(done_s, at_s.get(signature.output, float("inf")))
                 if signature.output == want:
                     best_s = min(best_s, done_s)

@@ -22,7 +22,7 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 from qwen_router.agent.chains import Chain, Given, Step
-from qwen_router.tool_kinds import countless, lineage, rarely_meant
+from qwen_router.tool_kinds import countless, lineage, rarely_meant, specific
 from qwen_router.tooling import ToolSignature
 
 if TYPE_CHECKING:
@@ -31,17 +31,20 @@ if TYPE_CHECKING:
 STEP_S = 0.001
 """Charged for each step, so that of two chains of equal tools the shorter one is the cheaper."""
 RARELY_S = 30.0
-"""Charged where a value stands for something that it is rarely meant as (a number as text): about one answer of a model, so
-that reading a picture for its text comes before taking the question for it."""
+"""Charged where a value stands for something that it is rarely meant as (a number as text), and for a tool that takes nothing
+of what a request has: about one answer of a model, so that a picture is read for its text before the question is taken for it,
+and a list of all files is no answer to everything."""
 MAX_SEARCHES = 64
 
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """Tools that need and give the same kinds, the quickest first. `needs` counts the required inputs of each kind."""
+    """Tools that need and give the same kinds, the quickest first. `needs` counts the required inputs of each kind; `may` are
+    the optional ones of tools that need nothing."""
 
     needs: tuple[tuple[str, int], ...]
     gives: str
+    may: tuple[str, ...]
     members: tuple[tuple[float, str], ...]
 
 
@@ -65,10 +68,11 @@ class ChainFinder:
     def __init__(self, signatures: Mapping[str, ToolSignature], tools: Mapping[str, BaseTool]) -> None:
         self.signatures = signatures
         self.tools = tools
-        by_shape: dict[tuple[tuple[tuple[str, int], ...], str], list[tuple[float, str]]] = {}
+        by_shape: dict[tuple[tuple[tuple[str, int], ...], str, tuple[str, ...]], list[tuple[float, str]]] = {}
         for name, signature in sorted(signatures.items()):
             required = Counter(kind for arg, kind in signature.inputs.items() if arg not in signature.optional)
-            shape = (tuple(sorted(required.items())), signature.output)
+            may = () if required else tuple(sorted(filter(specific, signature.inputs.values())))
+            shape = (tuple(sorted(required.items())), signature.output, may)
             by_shape.setdefault(shape, []).append((signature.cost_s, name))
         self.shapes = tuple(_Shape(*shape, tuple(sorted(members))) for shape, members in sorted(by_shape.items()))
         self._givers: dict[str, list[int]] = {}
@@ -197,7 +201,8 @@ class _Search:
     def best(self) -> Chain | None:
         for s in self.members:
             if not self.missing[s]:
-                self._start(s, 0, 0.0, ())
+                at_home = not self.have or any(self.have[kind] for kind in self.finder.shapes[s].may)
+                self._start(s, 0, 0.0 if at_home else RARELY_S, ())
         self._hand_out_given()
         while self.events:
             at_s, _, _, _, happen = heappop(self.events)
@@ -358,8 +363,9 @@ class _Search:
         return Step(value.tool, inputs, signature, self.finder.tools[value.tool])
 
     def _free(self, kind: str, inputs: Mapping[str, Given | int]) -> Given | None:
-        """Something given of this very kind that the step does not take yet: optional inputs get no more than that."""
-        if (kind, kind) in self.without:
+        """Something given of this very kind that the step does not take yet: optional inputs get no more than that, and a text
+        or a number only where it is required."""
+        if not specific(kind) or (kind, kind) in self.without:
             return None
         taken = set(inputs.values())
         return next((one for n in range(self.have[kind]) if (one := Given(kind, n + 1)) not in taken), None)

@@ -77,6 +77,11 @@ class Chain:
         """The same for two chains that do the same."""
         return tuple((step.tool, tuple(step.inputs.items())) for step in self.steps)
 
+    @property
+    def loose(self) -> bool:
+        """Whether it takes something for what it is rarely meant as (a number as text), or starts from nothing given."""
+        return self.cost_s - self.time_s >= 1.0
+
     def __str__(self) -> str:
         return " -> ".join(self._said(step) for step in self.steps) + f" = {self.want}"
 

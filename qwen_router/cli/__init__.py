@@ -47,6 +47,7 @@ def _root(
 def register() -> None:
     """Add every command to `app`."""
     from qwen_router.cli import (
+        agent,
         ask,
         chat,
         decisions,
@@ -80,6 +81,7 @@ def register() -> None:
         train,
         evaluate,
         demo,
+        agent,
     )
     for module in rooms:
         module.add_to(app)

@@ -336,8 +336,7 @@ def _told(chains: Sequence[Chain]) -> list[str]:
     lines = []
     for n, chain in enumerate(chains, 1):
         side_by_side = f", {chain.work_s:.3g} s of work" if chain.work_s > chain.time_s + 1e-9 else ""
-        rarely = "; takes a value for what it is rarely meant as" if chain.cost_s > chain.time_s + 1 else ""
-        lines.append(f"{n}  about {chain.time_s:.3g} s{side_by_side}{rarely}")
+        lines.append(f"{n}  about {chain.time_s:.3g} s{side_by_side}{'; a loose fit' if chain.loose else ''}")
         for at, step in enumerate(chain.steps, 1):
             sources = [
                 f"{arg}={source.name if isinstance(source, Given) else f'step {source + 1}'}"

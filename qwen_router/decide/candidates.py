@@ -20,6 +20,7 @@ import numpy.typing as npt
 from qwen_router.catalog import Catalog, Context, Model, Thinking
 from qwen_router.catalog.getting import how_to_get
 from qwen_router.catalog.quants import ENGINE_QUANTS, quant, quant_of_tag
+from qwen_router.catalog.types import ModelKind
 from qwen_router.decide.ability import AbilityTable
 from qwen_router.errors import CatalogError
 from qwen_router.hardware.calibration import Calibration
@@ -152,9 +153,12 @@ def _advised(model: Model, quant_name: str) -> Build:
 
 
 def served_builds(catalog: Catalog, served: Sequence[ServedBuild]) -> tuple[Build, ...]:
-    """The builds that engines report, joined with the catalog; a stranger to it serves only who asks for it by name."""
+    """The builds that engines report and that chat, joined with the catalog; a stranger to it serves only who asks for it by
+    name."""
     builds = []
     for item in served:
+        if kind_of(catalog, item) != "chat":
+            continue
         builds.append(
             Build(
                 model=_stranger(item) if item.model_id is None else catalog.get(item.model_id),
@@ -169,6 +173,12 @@ def served_builds(catalog: Catalog, served: Sequence[ServedBuild]) -> tuple[Buil
             )
         )
     return tuple(builds)
+
+
+def kind_of(catalog: Catalog, item: ServedBuild) -> ModelKind:
+    """What a served build is for: as the catalog says, else as its own files do; what nobody knows is taken to chat."""
+    known = None if item.model_id is None else catalog.resolve(item.model_id)
+    return known.kind if known is not None else item.kind or "chat"
 
 
 def _usual_quant(engine: str) -> str:
@@ -235,7 +245,7 @@ def candidate_table(
         evicts=columns.evicts,
         eviction_s=columns.eviction_s,
         power_w=columns.power_w,
-        kept_away=np.array([_kept_away(b, policy) for b in builds], dtype=np.bool_),
+        kept_away=np.array([kept_away(b, policy) for b in builds], dtype=np.bool_),
         can_stay_off=np.array([b.model.thinking.behaviour == "toggle" for b in builds], dtype=np.bool_),
         resident_context_tokens=np.array([b.resident_context_tokens or 0 for b in builds], dtype=np.int64),
         twin_of=_twins(builds, policy),
@@ -245,7 +255,7 @@ def candidate_table(
         has_tools=np.array([b.model.tools is not False for b in builds], dtype=np.bool_),
         commercial=np.array([b.model.commercial_use is True for b in builds], dtype=np.bool_),
         max_answer_tokens=np.array([b.model.max_answer_tokens or NO_LIMIT for b in builds], dtype=np.int64),
-        remote=np.array([_is_remote(b) for b in builds], dtype=np.bool_),
+        remote=np.array([is_remote(b) for b in builds], dtype=np.bool_),
         rule_refuses=_rule_refusals(builds, policy),
         rule_bonus=_rule_bonuses(builds, policy),
         input_usd=np.array([_usd_per_token(b, policy, "input") for b in builds], dtype=np.float64),
@@ -377,13 +387,14 @@ def _freed(machine: Machine, mib: float) -> Machine:
     return replace(machine, devices=tuple(devices))
 
 
-def _kept_away(build: Build, policy: Policy) -> bool:
+def kept_away(build: Build | ServedBuild, policy: Policy) -> bool:
     """Whether the policy's privacy forbids this engine, or any endpoint that is not on this computer."""
     allowed = policy.privacy.engines
-    return bool(allowed and build.engine not in allowed) or (_is_remote(build) and not policy.privacy.remote_endpoints)
+    return bool(allowed and build.engine not in allowed) or (is_remote(build) and not policy.privacy.remote_endpoints)
 
 
-def _is_remote(build: Build) -> bool:
+def is_remote(build: Build | ServedBuild) -> bool:
+    """Whether its endpoint is not on this computer."""
     host = (urlsplit(build.endpoint).hostname or "") if "://" in build.endpoint else ""
     return host not in LOCAL_HOSTS
 
@@ -394,7 +405,7 @@ def _usd_per_token(build: Build, policy: Policy, part: str) -> float:
     for price in policy.prices:
         if fnmatchcase(build.endpoint.lower(), price.endpoint.lower()) and any_match(names, (price.model,)):
             return float(getattr(price, f"{part}_usd_per_mtok")) / 1e6
-    return float("nan") if _is_remote(build) else 0.0
+    return float("nan") if is_remote(build) else 0.0
 
 
 def _twins(builds: tuple[Build, ...], policy: Policy) -> Ints:
@@ -405,7 +416,7 @@ def _twins(builds: tuple[Build, ...], policy: Policy) -> Ints:
         rules = tuple(
             bool(then and fits(build, then)) for rule in policy.rules for then in (rule.then.prefer, rule.then.avoid)
         )
-        key = (build.model.id, build.quant, build.engine, build.installed, _is_remote(build), *price, rules)
+        key = (build.model.id, build.quant, build.engine, build.installed, is_remote(build), *price, rules)
         alike.setdefault(key, []).append(b)
     twin_of = np.full(len(builds), -1, dtype=np.int64)
     for number, members in enumerate(alike.values()):
@@ -424,7 +435,7 @@ def _rule_refusals(builds: tuple[Build, ...], policy: Policy) -> Bools:
                 (then.require is not None and not fits(build, then.require))
                 or (then.forbid is not None and fits(build, then.forbid))
                 or (then.pin is not None and not fits(build, Builds(models=(then.pin,))))
-                or (then.local_only and _is_remote(build))
+                or (then.local_only and is_remote(build))
             )
     return refuses
 

@@ -58,8 +58,12 @@ def decide(
     least = _measure(table, prediction, judged, effect)
     order = _order(table, prediction, judged, least, possible, tier=2 - soon.astype(np.int64) - near)
     kept = None
-    if request.repeats_a_call:
-        order, kept = _out_of_the_loop(order, before, judged)
+    escalation = request.escalates
+    if escalation is not None:
+        order, kept = (
+            _escalated(order, before, judged, table),
+            f"the best there is beside what answered before: {escalation}",
+        )
     elif before is not None:
         order, kept = _session(order, before, request, decision_of=lambda index: _label(table, budgets, index))
     order, placed, twins = placed_among_twins(order, table, prediction, budgets, circumstances)
@@ -83,6 +87,7 @@ def decide(
         effect=effect,
         overrides=overrides,
         kept=kept,
+        escalation=escalation,
         placed=placed,
         twins=tuple(candidate_at(table, prediction, budgets, index, sampling=effect.sampling) for index in twins),
         resting=circumstances.resting,
@@ -156,12 +161,17 @@ def _session(order: Ints, before: int, request: Request, *, decision_of: Callabl
     return order, f"moved from {decision_of(before)}: the gain is worth reading the conversation again"
 
 
-def _out_of_the_loop(order: Ints, before: int | None, judged: Floats) -> tuple[Ints, str]:
-    """The best first, and last who called the same tool again and again: being busy or near is not what matters then."""
+def _escalated(order: Ints, before: int | None, judged: Floats, table: CandidateTable) -> Ints:
+    """The best first: being busy or near is not what matters then. Last come the model that answered before, unless it would
+    do better in another mode, and behind all what answered: its build, its mode, its budget."""
     better = order[np.argsort(-judged[order], kind="stable")]
-    if before is not None and before in better and len(better) > 1:
-        better = np.concatenate((better[better != before], [before]))
-    return better, "the best there is: the same tool call came three times of the last six"
+    if before is None:
+        return better
+    same = np.array(
+        [table.builds[b].model.id == table.builds[table.build_of[before]].model.id for b in table.build_of[better]]
+    )
+    last = same & (judged[better] <= judged[before] + 1e-12)
+    return better[np.lexsort((better == before, last))]
 
 
 def _label(table: CandidateTable, budgets: Ints, index: int) -> str:

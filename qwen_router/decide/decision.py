@@ -102,8 +102,9 @@ class Decision:
     `chosen` is None when nothing can serve it; `reason` then says what would help. `fallbacks` are tried in order when the
     engine of the chosen one fails before its first byte.
     `best_quality` is the best within `patience_s`, and `slack` what was allowed below it. `overrides` lists every wish that
-    could not be kept; `kept` says why the session's model stays or goes, where there is a session. Where several endpoints
-    serve what was chosen, `placed` says why it is asked at this one, and `twins` are the others, tried before `fallbacks`.
+    could not be kept; `kept` says why the session's model stays or goes, where there is a session, and
+    `escalation` why another than that was looked for. Where several endpoints serve what was chosen, `placed` says why it is
+    asked at this one, and `twins` are the others, tried before `fallbacks`.
     """
 
     id: str
@@ -123,6 +124,7 @@ class Decision:
     effect: Effect = field(repr=False)
     overrides: tuple[str, ...] = ()
     kept: str | None = None
+    escalation: str | None = None
     placed: str | None = None
     twins: tuple[Candidate, ...] = ()
     resting: tuple[tuple[str, str, str], ...] = ()

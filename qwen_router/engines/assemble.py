@@ -25,6 +25,7 @@ from qwen_router.engines.base import (
     Usage,
     Violation,
 )
+from qwen_router.engines.call_format import CallText
 from qwen_router.engines.structured import begins_json, json_in
 from qwen_router.engines.thinking import (
     CLOSE,
@@ -97,6 +98,7 @@ class ReplyAssembler:
         self._stripper = TagStripper()
         self._reasoning: list[str] = []
         self._answer: list[str] = []
+        self._call_text = CallText(call)
         self._unformatted: list[str] = []  # an answer that began as something else than the JSON that was asked for
         self._tail = ""
         self._cut = False  # something was taken out right behind the tail
@@ -134,6 +136,7 @@ class ReplyAssembler:
             bool(self.reasoning.strip())
             and self.is_empty
             and not (kept_back or self._pending or self._unformatted or self._native.begun or self.answer_began)
+            and not self._call_text
             and not (self._answer_calls.is_open or self._reasoning_calls.is_open)
         )
 
@@ -212,6 +215,7 @@ class ReplyAssembler:
         for call in self._native.finish():
             yield from self._calling(call)
         yield from self._call_from_reasoning()
+        yield from self._call_from_text()
         reason = self._reason_of(finish_reason)
         promoted = self._is_misplaced_answer(reason)
         if promoted:
@@ -293,6 +297,15 @@ class ReplyAssembler:
                 yield from self._calling(call)
         self._checker.invalid.extend(region.why for region in regions if region.why)
 
+    def _call_from_text(self) -> Iterator[Event]:
+        """The answer was a call as a bare JSON object (`call_format.py`), or it is said now."""
+        found = self._call_text.found([tool.name for tool in self._call.tools])
+        call = None if found is None else self._checker.check(found)
+        if call is not None:
+            yield from self._calling(call)
+        elif rest := self._call_text.finish():
+            yield from self._speak(rest)
+
     def _json_of_unformatted(self) -> Iterator[Event]:
         text = "".join(self._unformatted)
         if text:
@@ -318,6 +331,12 @@ class ReplyAssembler:
         if not self._answer and not text.strip():
             self._lead = text
             return
+        taken = self._call_text.take(text, begins=not self._answer and not self._unformatted)
+        if taken is not None:
+            yield from self._speak(taken)
+
+    def _speak(self, text: str) -> Iterator[Event]:
+        """Say what is no call for sure."""
         if not self._answer:
             text = without_blank_lines(text)
         if self._call.response_format is not None and (self._unformatted or (not self._answer and not begins_json(text))):

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qwen_router.catalog.types import Model
+from qwen_router.catalog.types import Model, ModelKind
 from qwen_router.demo import DEMO_MODEL_ID, demo_checkpoint
 from qwen_router.errors import EngineRefused
 
@@ -77,6 +77,42 @@ class Checkpoint:
                 return "nf4-dq" if quantised.get("bnb_4bit_use_double_quant") else "nf4"
             return str(quantised.get("quant_method") or "") or None
         return _DTYPES.get(str(self.config.get("dtype") or self.config.get("torch_dtype") or ""))
+
+    @property
+    def kind(self) -> ModelKind | None:
+        """What the files that sentence-transformers writes beside a checkpoint say it is for: `Pooling` in modules.json is
+        an embedding, `LogitScore` a reranker; older rerankers have a README only. None where nothing tells."""
+        modules = self.modules
+        if any(kind.endswith("LogitScore") for kind, _ in modules):
+            return "reranker"
+        if any(kind.endswith("Pooling") for kind, _ in modules):
+            return "embedding"
+        try:
+            readme = (self.folder / "README.md").read_text(encoding="utf-8", errors="replace").lower()
+        except OSError:
+            return None
+        return "reranker" if "# qwen3-reranker" in readme else None
+
+    @property
+    def modules(self) -> tuple[tuple[str, Path], ...]:
+        """(Type, folder) of each part that sentence-transformers' modules.json names; () without one."""
+        try:
+            found = json.loads((self.folder / "modules.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return ()
+        rows = [row for row in found if isinstance(row, Mapping)] if isinstance(found, list) else []
+        return tuple((str(row.get("type", "")), self.folder / str(row.get("path", ""))) for row in rows)
+
+    @property
+    def pooling(self) -> str | None:
+        """How its token vectors become one: "lasttoken", "mean", "cls" or another name; None where nothing tells."""
+        for kind, place in self.modules:
+            if kind.endswith("Pooling"):
+                config = _json_of(place / "config.json")
+                modes = [key.removeprefix("pooling_mode_") for key, on in config.items() if on is True]
+                named = config.get("pooling_mode")
+                return str(named) if isinstance(named, str) else next(iter(m for m in modes if m != "include_prompt"), None)
+        return None
 
     @property
     def context_tokens(self) -> int | None:

@@ -18,7 +18,7 @@ from math import prod
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from qwen_router.catalog.types import Model
+from qwen_router.catalog.types import Model, ModelKind
 from qwen_router.errors import EngineRefused
 
 # The enums of the format: ggml/include/gguf.h (value types), include/llama.h (llama_ftype) and the block_* structs of
@@ -71,6 +71,12 @@ class GgufInfo:
         """The Jinja template that the file carries; None for a base model."""
         value = self.metadata.get("tokenizer.chat_template")
         return value if isinstance(value, str) else None
+
+    @property
+    def kind(self) -> ModelKind | None:
+        """What its pooling of token vectors says (`enum llama_pooling_type`: 4 ranks, 1 to 3 embed); None without."""
+        pooling = _whole(self.metadata, f"{self.architecture}.pooling_type")
+        return None if pooling is None else "reranker" if pooling == 4 else "embedding"
 
     def kv_mib(self, context_tokens: int) -> float:
         """Memory that keys and values take in f16 at this context; 0 where the header does not give the shapes.

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qwen_router.engines.base import Call
-from qwen_router.engines.structured import formats_answer
+from qwen_router.engines.call_format import answer_format
 
 Allowed = npt.NDArray[np.bool_]
 """One entry for each token of the vocabulary: whether it may come next."""
@@ -76,12 +76,13 @@ class Grammars:
 
     def of(self, call: Call) -> Grammar | None:
         """The grammar for the answer to this call; None where the answer is free, or can only be checked."""
-        if not formats_answer(call) or call.response_format is None:
+        asked = answer_format(call)
+        if asked is None:
             return None
         with self._lock:  # reading takes a second with 150,000 tokens
             if not self._read:
                 self._read, self._known = True, _read(self._tokenizer, self._end_ids)
-        return None if self._known is None else _grammar(self._known, call.response_format)
+        return None if self._known is None else _grammar(self._known, asked)
 
 
 def _read(tokenizer: Any, end_ids: Collection[int]) -> Any:

@@ -10,7 +10,7 @@ engine; a policy may forbid both (`privacy.control_tokens: refuse`, `context.too
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from qwen_router.control_tokens import REWRITING, control_tokens_in
@@ -30,16 +30,23 @@ def most_tools(total_params: int | None) -> int | None:
     return next((most for bound, most in TOOLS_BY_PARAMS if total_params < bound), None)
 
 
-def handed_over(call: Call, *, engine: str, total_params: int | None, all_tools: bool) -> tuple[Call, tuple[str, ...]]:
-    """The call as the engine gets it, and a sentence for each thing that was done."""
+def handed_over(
+    call: Call, *, engine: str, total_params: int | None, all_tools: bool, hideable: Collection[str] | None = None
+) -> tuple[Call, tuple[str, ...]]:
+    """The call as the engine gets it, and a sentence for each thing that was done. Only tools named in `hideable` are kept
+    back; None: any."""
     changes = []
     if engine in REWRITING and (count := _control_tokens(call.messages)):
         what = "a control token" if count == 1 else f"{count} control tokens"
         changes.append(f"{what} in the messages made plain text for {engine}: an invisible U+2060 behind the <")
     most = None if all_tools else most_tools(total_params)
     if most is not None and len(call.tools) > most and call.tool_choice != "none":
-        shown = _shown(call, most)
-        if len(shown) < len(call.tools):
+        shown = _shown(call, most, hideable)
+        if shown is None:
+            changes.append(
+                f"all {len(call.tools)} tools shown, though {most} suit the model's size: none shares a word with the ask"
+            )
+        elif len(shown) < len(call.tools):
             changes.append(f"{len(shown)} of {len(call.tools)} tools shown, which suits the model's size")
             call = replace(call, tools=shown)
     return call, tuple(changes)
@@ -49,16 +56,32 @@ def _control_tokens(messages: Iterable[Message]) -> int:
     return sum(control_tokens_in(message.text) + control_tokens_in(message.reasoning or "") for message in messages)
 
 
-def _shown(call: Call, most: int) -> tuple[ToolSpec, ...]:
-    """Those in use, the one that was asked for, and those that share most words with the ask; all when none shares any."""
-    used = {c.name for message in call.messages for c in message.tool_calls} | {call.tool_choice}
+def _shown(call: Call, most: int, hideable: Collection[str] | None) -> tuple[ToolSpec, ...] | None:
+    """Those that must stay (called in this turn or the last, the one that was asked for, what may not be hidden), then those
+    that were called before that, then those that share most words with the ask. None when nothing tells them apart."""
+    called = _called(call.messages)
+    fixed = {t.name for t in call.tools if hideable is not None and t.name not in hideable}
+    stays = {name for name, turns_ago in called.items() if turns_ago <= 1} | {call.tool_choice} | fixed
     ask = _words(next((m.text for m in reversed(call.messages) if m.role == "user"), ""))
     shared = {t.name: len(ask & _words(f"{t.name.replace('_', ' ')} {t.description}")) for t in call.tools}
-    if not any(count for name, count in shared.items() if name not in used):
-        return call.tools
-    ranked = sorted(call.tools, key=lambda tool: (tool.name not in used, -shared[tool.name]))
-    kept = {tool.name for tool in ranked[: max(most, sum(tool.name in used for tool in call.tools))]}
+    if not any(count for name, count in shared.items() if name not in called and name not in fixed):
+        return None
+    ranked = sorted(
+        call.tools, key=lambda tool: (tool.name not in stays, called.get(tool.name, len(call.messages)), -shared[tool.name])
+    )
+    kept = {tool.name for tool in ranked[: max(most, sum(tool.name in stays for tool in call.tools))]}
     return tuple(tool for tool in call.tools if tool.name in kept)
+
+
+def _called(messages: Iterable[Message]) -> dict[str, int]:
+    """The tools that were called, and how many turns ago at least: 0 is since the last message of a person."""
+    found: dict[str, int] = {}
+    turns_ago = 0
+    for message in reversed(tuple(messages)):
+        for called in message.tool_calls:
+            found.setdefault(called.name, turns_ago)
+        turns_ago += message.role == "user"
+    return found
 
 
 def _words(text: str) -> set[str]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import atexit
 import logging
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.util import find_spec
@@ -27,16 +27,19 @@ from qwen_router.catalog import Catalog
 from qwen_router.demo import DEMO_MODEL_ID, demo_gguf
 from qwen_router.engines.assemble import ReplyAssembler, astream_in_thread, estimated_tokens
 from qwen_router.engines.base import Call, Event, FinishReason, Usage
+from qwen_router.engines.call_format import answer_format
+from qwen_router.engines.embedding import Scores, Vectors
 from qwen_router.engines.gguf_file import GgufInfo, gguf_group, gguf_info
+from qwen_router.engines.llamacpp_embed import LlamaCppEmbedder
+from qwen_router.engines.llamacpp_load import opened, plain_params, refuse_if_too_big, window
 from qwen_router.engines.local_prompt import chat_messages, effective_sampling, neutralised, tool_specs
-from qwen_router.engines.residence import Residence, path_of, threads_for, usable_cores
+from qwen_router.engines.residence import Residence, path_of
 from qwen_router.engines.token_loop import StopStrings
 from qwen_router.errors import (
     EngineError,
     EngineNonsense,
     EngineRefused,
     EngineTimeout,
-    MissingExtra,
     RouterError,
 )
 from qwen_router.hardware.machine import EngineName, ServedBuild
@@ -65,7 +68,7 @@ class _Key:
     context_tokens: int
 
     def __str__(self) -> str:
-        return f"{self.path.name} with {self.context_tokens} tokens of context"
+        return window(self.path, self.context_tokens)
 
 
 class LlamaCppEngine:
@@ -95,6 +98,7 @@ class LlamaCppEngine:
         self._cache_ram_mib, self._context_checkpoints = cache_ram_mib, context_checkpoints
         self._stop_message, self._verbose = stop_message, verbose
         self._residence: Residence[_Key, Any] = Residence(self._load, lambda _server: None, engine=self.name)
+        self._embedder = LlamaCppEmbedder(_info, threads=threads, verbose=verbose)
 
     def installed(self) -> tuple[ServedBuild, ...]:
         """Every file with a sound header; none without xllamacpp. A broken one is left out and logged."""
@@ -131,25 +135,37 @@ class LlamaCppEngine:
     def astream(self, call: Call) -> AsyncIterator[Event]:
         return astream_in_thread(self, call)
 
+    def embed(self, model: str, texts: Sequence[str], *, timeout_s: float) -> Vectors:
+        """Unit vectors of an embedding file, which stays in memory beside the model that chats (`llamacpp_embed.py`)."""
+        return self._embedder.embed(self._path(model), texts, timeout_s=timeout_s)
+
+    def rerank(
+        self, model: str, query: str, documents: Sequence[str], *, task: str | None = None, timeout_s: float
+    ) -> Scores:
+        return self._embedder.rerank(self._path(model), query, documents, task=task, timeout_s=timeout_s)
+
     def close(self) -> None:
         self._residence.close()
+        self._embedder.close()
 
     def _path(self, model: str) -> Path:
         return path_of(model, self._files, kind="GGUF file", engine=self.name)
 
     def _build(self, name: str, info: GgufInfo) -> ServedBuild:
         held = self._residence.held
-        resident = held is not None and held.path == info.path
+        chats = held is not None and held.path == info.path
+        open_tokens = held.context_tokens if held is not None and chats else self._embedder.window_of(info.path)
         return ServedBuild(
             engine=self.name,
             endpoint=self.endpoint,
             name=name,
             model_id=DEMO_MODEL_ID if info.path == demo_gguf() else info.model_id(Catalog.load().models),
             quant=info.quant,
-            resident=resident,
+            resident=open_tokens is not None,
             context_tokens=info.context_tokens,
             memory_mib=info.file_mib,
-            open_tokens=held.context_tokens if held is not None and resident else None,
+            open_tokens=open_tokens,
+            kind=info.kind,
         )
 
     def _body(self, call: Call, context_tokens: int) -> dict[str, Any]:
@@ -176,11 +192,12 @@ class LlamaCppEngine:
         if thinks:
             body["thinking_budget_tokens"] = self._budget(call, context_tokens)
             body["reasoning_budget_message"] = self._stop_message
+        asked = answer_format(call)
         if call.tools and call.tool_choice != "none":
             body["tools"] = neutralised(tool_specs(call))
-            body["tool_choice"] = call.tool_choice if call.tool_choice in ("auto", "required") else "auto"
-        if call.response_format is not None:
-            schema = dict(call.response_format)
+            body["tool_choice"] = "auto" if asked is None else "none"  # held to a format, a call comes as the answer
+        if asked is not None:
+            schema = dict(asked)
             body["response_format"] = (
                 {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
                 if schema
@@ -197,35 +214,15 @@ class LlamaCppEngine:
     def _load(self, key: _Key) -> Any:
         info = _info(key.path)
         needed_mib = info.file_mib + self.parallel * info.kv_mib(key.context_tokens)
-        _refuse_if_too_big(key, needed_mib, slots=self.parallel)
-        try:
-            import xllamacpp
-        except ImportError as error:
-            raise MissingExtra.of("xllamacpp", extra="llamacpp") from error
-        params = xllamacpp.CommonParams()
-        params.model.path = str(key.path)
+        refuse_if_too_big(str(key), needed_mib, slots=self.parallel)
+        params = plain_params(info, threads=self._threads, verbose=self._verbose)
         params.n_ctx = key.context_tokens * self.parallel  # of all slots together
         params.n_parallel = self.parallel
         params.kv_unified = False  # every slot has its own window, which no other call can fill
-        params.fit_params = False  # it would shrink the context without saying so
         params.use_jinja = True
-        params.warmup = False
-        params.ui = False
-        params.offline = True
-        params.verbosity = 1 if self._verbose else -1
         params.cache_ram_mib = self._cache_ram_mib
         params.n_ctx_checkpoints = self._context_checkpoints
-        threads = self._threads or threads_for(info.file_mib, cores=usable_cores())
-        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
-        try:
-            return xllamacpp.Server(params)
-        except (RuntimeError, MemoryError) as error:
-            raise EngineRefused(
-                f"llama.cpp could not load {key} (architecture {info.architecture!r}, {needed_mib:,.0f} MiB): {error}",
-                fix="try a shorter context; if it stays, this llama.cpp may not know the architecture: update xllamacpp",
-                engine=self.name,
-                endpoint=self.endpoint,
-            ) from error
+        return opened(params, info, str(key), needed_mib=needed_mib)
 
 
 class _Run:
@@ -428,28 +425,6 @@ def _too_long(prompt_tokens: Any, context_tokens: Any) -> EngineRefused:
         engine="llamacpp",
         endpoint="in process",
     )
-
-
-def _refuse_if_too_big(key: _Key, needed_mib: float, *, slots: int = 1) -> None:
-    """llama.cpp would swap, or be killed; there is no exception to catch then."""
-    import psutil
-
-    available_mib = psutil.virtual_memory().available / 1024**2
-    if needed_mib > available_mib and not _has_accelerator():
-        side_by_side, fewer = (f" in each of {slots} slots", "answer fewer at once, ") if slots > 1 else ("", "")
-        raise EngineRefused(
-            f"{key}{side_by_side} needs about {needed_mib:,.0f} MiB, and {available_mib:,.0f} MiB are free",
-            fix=f"{fewer}use a smaller model or quantisation, or a shorter context",
-            engine="llamacpp",
-            endpoint="in process",
-        )
-
-
-def _has_accelerator() -> bool:
-    import xllamacpp
-
-    cpu = xllamacpp.ggml_backend_dev_type.GGML_BACKEND_DEVICE_TYPE_CPU
-    return any(device["type"] != cpu for device in xllamacpp.get_device_info())
 
 
 def _named(files: tuple[Path, ...]) -> dict[str, Path]:

@@ -11,16 +11,19 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qwen_router.control_tokens import neutralise
 from qwen_router.engines.base import Call, Event
 from qwen_router.engines.chatml import END, thought_prompt
 from qwen_router.engines.clients import PerLoop, Shared
+from qwen_router.engines.embedding import TEXTS_PER_REQUEST, Scores, Vectors, in_parts, unit_vectors
 from qwen_router.engines.exchange import Bodies, Post, answering
+from qwen_router.engines.http_embed import is_too_long, ollama_body, ollama_rows, ollama_windows, with_way_out
 from qwen_router.engines.local_prompt import effective_sampling, neutralised, tool_specs
 from qwen_router.engines.ollama_exchange import OllamaExchange, holds_format_back
 from qwen_router.engines.structured import formats_answer
@@ -36,6 +39,7 @@ from qwen_router.engines.wire import (
     plain,
     refused_at_once,
     shortened,
+    waiting,
     waits,
 )
 from qwen_router.errors import EngineError, EngineRefused
@@ -70,6 +74,7 @@ class OllamaEngine:
         self._aclients: PerLoop[ollama.AsyncClient] = PerLoop(self._aclient, lambda client: client._client.aclose())
         self._shown: dict[str, _Shown] = {}  # by digest: what /api/show says does not change
         self._systems: dict[str, str] = {}  # by name: the system prompt that a model brings
+        self._trained: dict[str, int | None] = {}  # by name: the context that it was trained for
 
     def installed(self) -> tuple[ServedBuild, ...]:
         """Every model of `/api/tags`; loaded ones carry the context and memory that `/api/ps` names."""
@@ -126,17 +131,43 @@ class OllamaEngine:
 
     def _chunks(self, post: Post, call: Call) -> Generator[Mapping[str, Any], None, None]:
         """`Client.chat` streams the same way, but drops nested tool schemas and tool-call ids and knows no `truncate`."""
-        with self._guarded(call):
+        with self._guarded(call.model):
             request = self._clients.get()._request
             yield from request(dict, "POST", post.path, json=post.body, stream=True, extensions=waits(call))
 
     async def _achunks(self, post: Post, call: Call) -> AsyncGenerator[Mapping[str, Any], None]:
-        with self._guarded(call):
+        with self._guarded(call.model):
             request = (await self._aclients.get())._request
             lines = await request(dict, "POST", post.path, json=post.body, stream=True, extensions=waits(call))
             async with aclosing(lines) as chunks:  # type: ignore[type-var]  # a generator
                 async for chunk in chunks:
                     yield chunk
+
+    def embed(self, model: str, texts: Sequence[str], *, timeout_s: float) -> Vectors:
+        """Unit vectors by `/api/embed`. Raises `EngineRefused` for a text that is longer than the model reads."""
+        rows, tokens = in_parts(texts, partial(self._embedded, model, timeout_s), TEXTS_PER_REQUEST)
+        where = f"{self.name} at {self.endpoint}"
+        return Vectors(unit_vectors(rows, len(texts), who=where, engine=self.name, endpoint=self.endpoint), tokens)
+
+    def _embedded(self, model: str, timeout_s: float, texts: list[str]) -> tuple[list[Any], int | None]:
+        *shorter, longest = ollama_windows(texts, self._trained.get(model))
+        for window in (*shorter, longest):
+            body = ollama_body(model, texts, window=window, keep_alive=self._keep_alive)
+            try:
+                with self._guarded(model):
+                    request = self._clients.get()._request
+                    return ollama_rows(request(dict, "POST", "/api/embed", json=body, extensions=waiting(timeout_s)))
+            except EngineRefused as error:
+                if not is_too_long(error) or window == longest:
+                    raise with_way_out(error, self._peer, reranks=False) from error
+        raise AssertionError("the last window returns or raises")
+
+    def rerank(
+        self, model: str, query: str, documents: Sequence[str], *, task: str | None = None, timeout_s: float
+    ) -> Scores:
+        """Always raises `EngineRefused`: Ollama has no way to rerank."""
+        fix = "run the reranker in transformers, llama.cpp or vLLM (docs/embedding.md)"
+        raise self._peer.refused("Ollama does not rerank", fix=fix)
 
     def close(self) -> None:
         self._clients.close()
@@ -233,7 +264,7 @@ class OllamaEngine:
         name = str(model.model)
         found = catalog.resolve(name)
         shown = self._show(name, str(model.digest or ""))
-        self._systems[name] = shown.system
+        self._systems[name], self._trained[name] = shown.system, shown.context_tokens
         if found is None and shown.base_name:
             found = catalog.resolve(shown.base_name)
         level = (model.details.quantization_level if model.details else None) or shown.quant
@@ -246,6 +277,7 @@ class OllamaEngine:
             resident=loaded is not None,
             context_tokens=(loaded.context_length if loaded else None) or shown.context_tokens,
             memory_mib=_mib(loaded.size if loaded and loaded.size else model.size),
+            kind="embedding" if shown.embeds else None,
         )
 
     def _show(self, name: str, digest: str) -> _Shown:
@@ -265,7 +297,7 @@ class OllamaEngine:
         return shown
 
     @contextmanager
-    def _guarded(self, call: Call | None) -> Iterator[None]:
+    def _guarded(self, model: str | None) -> Iterator[None]:
         """Everything that the client raises becomes an error of ours."""
         import httpx
         import ollama
@@ -274,7 +306,7 @@ class OllamaEngine:
         try:
             yield
         except ollama.ResponseError as error:
-            raise self._of_response(error, call) from error
+            raise self._of_response(error, model) from error
         except ollama.RequestError as error:
             raise self._peer.refused(shortened(error.error)) from error
         except ConnectionError as error:
@@ -284,12 +316,12 @@ class OllamaEngine:
         except (ValidationError, json.JSONDecodeError, UnicodeError, AttributeError, TypeError) as error:
             raise self._peer.nonsense(shortened(str(error))) from error
 
-    def _of_response(self, error: ollama.ResponseError, call: Call | None) -> EngineError:
+    def _of_response(self, error: ollama.ResponseError, model: str | None) -> EngineError:
         said = error.error if isinstance(error.error, str) else json.dumps(error.error)
         if error.status_code == -1:  # an error line in the middle of the stream
             return self._peer.failed(shortened(said))
-        if error.status_code == 404 and call is not None:
-            return self._peer.refused(shortened(said), fix=f"ollama pull {call.model}")
+        if error.status_code == 404 and model is not None:
+            return self._peer.refused(shortened(said), fix=f"ollama pull {model}")
         cause = getattr(error.__context__, "response", None)  # the client keeps no headers; httpx's own error does
         retry_after = None if cause is None else cause.headers.get("retry-after")
         return self._peer.of_status(error.status_code, said, retry_after=retry_after)
@@ -297,7 +329,7 @@ class OllamaEngine:
 
 class _Shown:
     """What `/api/show` tells: the context that the model was trained for, its quantisation, the name in its metadata, the
-    system prompt of its Modelfile (which `Client.show` drops)."""
+    system prompt of its Modelfile (which `Client.show` drops), whether it embeds."""
 
     def __init__(
         self,
@@ -306,8 +338,10 @@ class _Shown:
         quant: str | None = None,
         base_name: str | None = None,
         system: str = "",
+        embeds: bool = False,
     ) -> None:
         self.context_tokens, self.quant, self.base_name, self.system = context_tokens, quant, base_name, system
+        self.embeds = embeds
 
     @classmethod
     def of(cls, shown: Mapping[str, Any]) -> _Shown:
@@ -320,6 +354,7 @@ class _Shown:
             quant=details.get("quantization_level"),
             base_name="-".join(str(part) for part in parts if part) if parts[0] else None,
             system=str(shown.get("system") or ""),
+            embeds="embedding" in (shown.get("capabilities") or ()),
         )
 
 

@@ -19,10 +19,21 @@ from urllib.parse import parse_qsl, urlsplit
 
 from qwen_router.control_tokens import neutralise
 from qwen_router.engines.base import Call, Event
+from qwen_router.engines.call_format import answer_format
 from qwen_router.engines.chatml import END, PRESERVING_FAMILIES, thought_prompt
 from qwen_router.engines.clients import PerLoop, Shared
 from qwen_router.engines.dialects import GENERIC, Dialect, key_header, recognised
+from qwen_router.engines.embedding import (
+    TEXTS_PER_REQUEST,
+    Scores,
+    Vectors,
+    built_in_task,
+    in_parts,
+    probabilities,
+    unit_vectors,
+)
 from qwen_router.engines.exchange import Bodies, Post, answering
+from qwen_router.engines.http_embed import openai_body, openai_rows, rerank_body, rerank_rows, with_way_out
 from qwen_router.engines.local_prompt import effective_sampling, neutralised, tool_specs
 from qwen_router.engines.openai_exchange import OpenAIExchange, holds_format_back
 from qwen_router.engines.structured import asking_for_format, formats_answer
@@ -41,6 +52,7 @@ from qwen_router.engines.wire import (
     output_limit_tokens,
     plain,
     refused_at_once,
+    waiting,
     waits,
 )
 from qwen_router.errors import EngineError, EngineTimeout, EngineUnreachable
@@ -151,6 +163,46 @@ class OpenAIEngine:
         if not isinstance(ours, ClosedUnheard):
             raise ours from error
         exchange.unheard(ours)
+
+    def embed(self, model: str, texts: Sequence[str], *, timeout_s: float) -> Vectors:
+        """Unit vectors by `/v1/embeddings`."""
+
+        def part(some: list[str]) -> tuple[list[Any], int | None]:
+            found = self._asked("/embeddings", openai_body(model, some), timeout_s)
+            return openai_rows(found, len(some), self._peer)
+
+        rows, tokens = in_parts(texts, part, TEXTS_PER_REQUEST)
+        who = f"{self.name} at {self.endpoint}"
+        return Vectors(unit_vectors(rows, len(texts), who=who, engine=self.name, endpoint=self.endpoint), tokens)
+
+    def rerank(
+        self, model: str, query: str, documents: Sequence[str], *, task: str | None = None, timeout_s: float
+    ) -> Scores:
+        """P(yes) by `/v1/rerank`, whose template is the server's."""
+        built_in_task(task, engine=self.name, endpoint=self.endpoint)
+
+        def part(some: list[str]) -> tuple[list[Any], int | None]:
+            found = self._asked("/rerank", rerank_body(model, query, some), timeout_s)
+            return rerank_rows(found, len(some), self._peer)
+
+        values, tokens = in_parts(documents, part, TEXTS_PER_REQUEST)
+        who = f"{self.name} at {self.endpoint}"
+        return Scores(probabilities(values, len(documents), who=who, engine=self.name, endpoint=self.endpoint), tokens)
+
+    def _asked(self, path: str, body: Mapping[str, Any], timeout_s: float) -> Mapping[str, Any]:
+        """The object that comes back for a question that is answered in one piece."""
+        import httpx
+
+        self._known_dialect()
+        try:
+            response = self._clients.get().post(self._base + path, json=body, extensions=waiting(timeout_s))
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError) as error:
+            raise self._peer.of_httpx(error) from error
+        if response.status_code != 200:
+            said, later = error_text(response.text), response.headers.get("retry-after")
+            refused = self._peer.of_status(response.status_code, said, retry_after=later)
+            raise with_way_out(refused, self._peer, reranks=path == "/rerank")
+        return json_object(response.content, self._peer)
 
     def close(self) -> None:
         self._clients.close()
@@ -304,8 +356,11 @@ class OpenAIEngine:
         if call.tools and call.tool_choice != "none":
             body["tools"] = neutralised(tool_specs(call))
             body["tool_choice"] = _tool_choice(call.tool_choice)
-        if call.response_format is not None and dialect.formats != "never" and not holds_format_back(call, dialect):
-            body["response_format"] = _response_format(call.response_format)
+        asked = call.response_format
+        if dialect.name == "llamacpp" and (asked := answer_format(call)) is not None and "tools" in body:
+            body["tool_choice"] = "none"  # it lets prose come before a call that must come: the format does not
+        if asked is not None and dialect.formats != "never" and not holds_format_back(call, dialect):
+            body["response_format"] = _response_format(asked)
         return self._sendable(body, lean)
 
     def _raw_body(self, call: Call, dialect: Dialect, reasoning: str, lean: bool) -> dict[str, Any]:

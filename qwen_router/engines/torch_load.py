@@ -61,8 +61,10 @@ class LoadOptions:
         return folder.name in self.trusted or str(folder) in self.trusted
 
 
-def load(checkpoint: Checkpoint, options: LoadOptions, adapter: Adapter | None = None) -> tuple[Any, Any]:
-    """The model in evaluation mode, and its tokenizer.
+def load(
+    checkpoint: Checkpoint, options: LoadOptions, adapter: Adapter | None = None, *, headless: bool = False
+) -> tuple[Any, Any]:
+    """The model in evaluation mode, and its tokenizer. `headless`: without its output head.
 
     Raises `EngineRefused` for files that cannot be loaded, `MissingExtra`, and whatever transformers raises.
     """
@@ -71,9 +73,10 @@ def load(checkpoint: Checkpoint, options: LoadOptions, adapter: Adapter | None =
         adapter.check()
     _need("torch", "transformers")
     _need("transformers", "transformers")
-    from transformers import AutoModelForCausalLM, AutoModelForMultimodalLM, AutoTokenizer
+    from transformers import AutoModel, AutoModelForCausalLM, AutoModelForMultimodalLM, AutoTokenizer
 
     auto: Any = AutoModelForMultimodalLM if kinds_of(checkpoint.config) else AutoModelForCausalLM
+    auto = AutoModel if headless else auto
     trusted = _runs_own_code(checkpoint, options)
     local = {"local_files_only": True, "trust_remote_code": trusted}
     with _quiet():

@@ -24,6 +24,7 @@ from qwen_router.engines.assemble import astream_in_thread
 from qwen_router.engines.base import Call, Event
 from qwen_router.engines.batch_loop import BatchLoop
 from qwen_router.engines.checkpoint_folder import Adapter, Checkpoint, named
+from qwen_router.engines.embedding import Scores, Vectors
 from qwen_router.engines.grammar import Grammars
 from qwen_router.engines.local_prompt import (
     PromptEncoder,
@@ -37,6 +38,7 @@ from qwen_router.engines.media_input import MediaReader, Medium, processor_templ
 from qwen_router.engines.residence import Residence, errors_as, path_of, threads_for, usable_cores
 from qwen_router.engines.token_loop import Generation, TokenLoop, TokenPlan
 from qwen_router.engines.token_plan import EARLY_STOP, Limits, replied, token_plan
+from qwen_router.engines.torch_embed import TorchEmbedder
 from qwen_router.engines.torch_load import LoadOptions, load
 from qwen_router.engines.torch_steps import TorchSteps
 from qwen_router.errors import EngineError, EngineRefused
@@ -83,6 +85,7 @@ class TransformersEngine:
         self._options = options or LoadOptions()
         self.parallel, self._stop_sentence = max_batch, stop_sentence
         self._residence: Residence[Path, _Loaded] = Residence(self._load, _free, engine=self.name)
+        self._embedder = TorchEmbedder(self._options_for, _translated)
 
     def installed(self) -> tuple[ServedBuild, ...]:
         """Every folder that holds a checkpoint or an adapter; none without torch and transformers."""
@@ -102,8 +105,18 @@ class TransformersEngine:
     def astream(self, call: Call) -> AsyncIterator[Event]:
         return astream_in_thread(self, call)
 
+    def embed(self, model: str, texts: Sequence[str], *, timeout_s: float) -> Vectors:
+        """Unit vectors of an embedding checkpoint, which stays in memory beside the model that chats (`torch_embed.py`)."""
+        return self._embedder.embed(self._folder(model), texts, timeout_s=timeout_s)
+
+    def rerank(
+        self, model: str, query: str, documents: Sequence[str], *, task: str | None = None, timeout_s: float
+    ) -> Scores:
+        return self._embedder.rerank(self._folder(model), query, documents, task=task, timeout_s=timeout_s)
+
     def close(self) -> None:
         self._residence.close()
+        self._embedder.close()
 
     def prompt(self, call: Call) -> tuple[str, tuple[int, ...]]:
         """The prompt that `stream` would use, as text and as ids. Loads the model if need be."""
@@ -136,9 +149,10 @@ class TransformersEngine:
             name=name,
             model_id=model_id,
             quant=quantise or (checkpoint.quant if checkpoint else None),
-            resident=self._residence.held == folder,
+            resident=self._residence.held == folder or self._embedder.holds(folder),
             context_tokens=checkpoint.context_tokens if checkpoint else None,
             memory_mib=memory_mib,
+            kind=checkpoint.kind if checkpoint and checkpoint.folder == folder else None,
         )
 
     def _prompt(self, call: Call, loaded: _Loaded, media: Sequence[Medium]) -> tuple[str, list[int]]:

@@ -229,6 +229,12 @@ def waits(call: Call) -> dict[str, Any]:
     return {"timeout": timeout, BOUNDS: Bounds(first_s, call.timeout_s, deadline_at)}
 
 
+def waiting(timeout_s: float) -> dict[str, Any]:
+    """Extensions of a request whose answer comes in one piece, within `timeout_s`."""
+    timeout = {"connect": min(CONNECT_TIMEOUT_S, timeout_s), "read": timeout_s, "write": timeout_s, "pool": timeout_s}
+    return {"timeout": timeout, BOUNDS: Bounds(timeout_s, timeout_s, time.monotonic() + timeout_s)}
+
+
 def async_client_options(endpoint: str, *, timeout_s: float) -> dict[str, Any]:
     """`client_options` for an asynchronous client, with connections that are cheap to come by."""
     from qwen_router.engines.bounds import awatch

@@ -9,7 +9,10 @@ Nothing here reads the system.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from qwen_router.catalog.types import ModelKind
 
 DeviceKind = Literal["cpu", "cuda", "rocm", "metal", "xpu"]
 EngineName = Literal["ollama", "openai", "transformers", "llamacpp", "onnx", "fake"]
@@ -50,7 +53,8 @@ class Device:
 class ServedBuild:
     """One model that an engine says it can run: catalog id and quantisation are None while unknown.
 
-    `open_tokens` is the window that is open where the model is loaded, if that is not `context_tokens`.
+    `open_tokens` is the window that is open where the model is loaded, if that is not `context_tokens`. `kind` is what its
+    files or its engine say that it is for; None where they do not tell.
     """
 
     engine: EngineName
@@ -62,6 +66,7 @@ class ServedBuild:
     context_tokens: int | None = None
     memory_mib: float | None = None
     open_tokens: int | None = None
+    kind: ModelKind | None = None
 
 
 @dataclass(frozen=True, slots=True)

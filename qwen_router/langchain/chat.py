@@ -66,7 +66,7 @@ _BODY_KEYS = {
     "max_latency_s": "max_latency_s",
     "seed": "seed",
 }
-_CALL_ONLY = ("tools", "tool_choice", "response_format", "session")
+_CALL_ONLY = ("tools", "tool_choice", "response_format", "session", "escalation", "hideable_tools")
 _SAID_ELSEWHERE = frozenset({"tool_call", "tool_call_chunk", "invalid_tool_call", "server_tool_call", "server_tool_result"})
 
 
@@ -395,8 +395,12 @@ def _about(reply: Reply) -> dict[str, Any]:
         "violations": [asdict(violation) for violation in reply.violations],
         "failed_attempts": list(reply.failed_attempts),
         "timings": asdict(reply.timings),
+        "cost_usd": reply.cost_usd,
+        "energy_wh": reply.energy_wh,
         "notice": reply.notice,
         "changes": list(reply.changes),
+        "hidden_tools": list(reply.hidden_tools),
+        "escalation": reply.decision.escalation,
     }
 
 

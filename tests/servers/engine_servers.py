@@ -10,19 +10,23 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 START_TIMEOUT_S = 120.0
 
 
 @contextmanager
-def llama_cpp_server() -> Iterator[str]:
-    """Yields its address."""
+def llama_cpp_server(gguf: Path | None = None, use: Literal["chat", "embedding", "reranker"] = "chat") -> Iterator[str]:
+    """Yields its address; `use` is what the flags --embeddings and --reranking set."""
     import xllamacpp
 
     from qwen_router.demo import demo_gguf
 
     params = xllamacpp.CommonParams()
-    params.model.path = str(demo_gguf())
+    params.model.path = str(gguf or demo_gguf())
+    params.embedding = use != "chat"
+    if use == "reranker":
+        params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_RANK
     params.n_ctx, params.n_parallel, params.port = 1024, 1, 0
     params.fit_params = params.warmup = params.ui = False
     params.use_jinja, params.offline, params.verbosity, params.cache_ram_mib = True, True, -1, 0

@@ -159,6 +159,14 @@ SCHEMAS: Mapping[str, Mapping[str, Any]] = {
             "modified_at": _TIME,
         },
     ),
+    "EmbedRequest": _struct(
+        {"model": _TEXT, "input": _list(_TEXT)},
+        {"keep_alive": {"type": ["string", "number"]}, "truncate": _BOOL, "dimensions": _INT, "options": _OPTIONS},
+    ),
+    "EmbedResponse": _struct(
+        {"model": _TEXT, "embeddings": _list(_list(_NUMBER))},
+        {"total_duration": _INT, "load_duration": _INT, "prompt_eval_count": _INT},
+    ),
     "PullRequest": _struct({"model": _TEXT}, {"stream": _BOOL, "insecure": _BOOL}),
     "ProgressResponse": _struct({"status": _TEXT}, {"digest": _TEXT, "total": _INT, "completed": _INT}),
     # errors: server/routes.go writes gin.H{"error": ...}, streamResponse adds the status

@@ -56,6 +56,7 @@ _ENDPOINTS = {  # server/routes.go, GenerateRoutes
     "/api/show": ("ShowRequest", "ShowResponse"),
     "/api/chat": ("ChatRequest", "ChatResponse"),
     "/api/generate": ("GenerateRequest", "GenerateResponse"),
+    "/api/embed": ("EmbedRequest", "EmbedResponse"),
 }
 
 
@@ -95,6 +96,8 @@ class OllamaServer(LoopbackServer):
                 return Answer.of_json({"models": [_running(m) for m in self._models if m.loaded_context is not None]})
             case "/api/show":
                 return _show(asked.body, self._models)
+            case "/api/embed":
+                return _embed(asked.body, self._models)
         refusal = _refusal(asked.body, self._models)
         if refusal is None and asked.path == "/api/generate" and not self._takes_raw_prompts:
             refusal = Answer.of_json({"error": f'"{asked.body["model"]}" does not support generate'}, status=400)
@@ -162,6 +165,20 @@ def _show(body: dict[str, Any], models: tuple[Stored, ...]) -> Answer:
             "modified_at": _CREATED,
         }
     )
+
+
+def _embed(body: dict[str, Any], models: tuple[Stored, ...]) -> Answer:
+    """server/routes.go, EmbedHandler: a word is a token here, and a text's vector is made of its characters."""
+    found = next((m for m in models if m.name == body.get("model")), None)
+    if found is None:
+        return Answer.of_json({"error": f"model '{body.get('model')}' not found"}, status=404)
+    window = min(body.get("options", {}).get("num_ctx", 4096), found.context_length)
+    counts = [len(text.split()) for text in body["input"]]
+    if body.get("truncate") is False and max(counts, default=0) > window:
+        return Answer.of_json({"error": "the input length exceeds the context length"}, status=400)
+    rows = [[1.0, *(sum(ord(c) % 7 == n for c in text) / len(text) for n in range(7))] for text in body["input"]]
+    answer = {"model": body["model"], "embeddings": rows, "total_duration": 14_000_000, "load_duration": 1_000_000}
+    return Answer.of_json(answer | ({"prompt_eval_count": sum(counts)} if sum(counts) else {}))
 
 
 def _refusal(body: dict[str, Any], models: tuple[Stored, ...]) -> Answer | None:

@@ -1,0 +1,246 @@
+"""The agent: a task in, events one by one, a report at the end. LangChain's `create_agent` with our model and middleware.
+
+Every model call is routed (RouterMiddleware), tools are held to their limits (Guard), answers are checked where that is
+possible (VerificationMiddleware), dangerous tools wait for a person. Steps are checkpointed, so that a run that was killed
+goes on where it was (`resume`). Nothing a tool returns is obeyed here: only the model's own calls are run.
+
+    python -c "from qwen_router.agent import Agent; print(Agent().run('What is 12 * 13? Use the calculator.').answer)"
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from langchain.agents import create_agent
+from langchain.agents.middleware import AgentMiddleware, HumanInTheLoopMiddleware, InterruptOnConfig
+from langchain_core.messages import HumanMessage
+from langchain_core.tools import BaseTool
+from langgraph.config import get_stream_writer
+from langgraph.types import Command
+
+from qwen_router.agent.events import (
+    RESUMABLE,
+    STOPS,
+    AgentEvent,
+    Approval,
+    Approved,
+    Finished,
+    Limits,
+    Report,
+    Started,
+    Stop,
+    Waiting,
+)
+from qwen_router.agent.guard import Guard
+from qwen_router.agent.meter import Meter
+from qwen_router.agent.plan import plan_for
+from qwen_router.agent.runs import Runs
+from qwen_router.agent.verification import VerificationMiddleware, sql_runner
+from qwen_router.agent.walk import Walk
+from qwen_router.errors import InvalidRequest, InvalidTool, RouterError, UnknownName
+from qwen_router.langchain import ChatQwenRouter, RouterMiddleware
+from qwen_router.policy import Policy
+from qwen_router.router import Router, shared_router
+from qwen_router.settings import Settings, ToolSettings
+from qwen_router.tool_context import ToolContext
+from qwen_router.tooling import load_tools, signature_of
+
+Approve = Callable[[Approval], bool | str]
+"""Says yes (True) or no (False, or the reason as text) to a dangerous call."""
+
+
+class Agent:
+    """Solves tasks with tools. One agent may run several tasks at once.
+
+    `tools` are tools, or names of loaded ones (None: all). `approve` is asked before a dangerous tool runs; without it such
+    a run stops and waits (`resume`). Tools in `allow` are never asked for. `store` is the file of checkpoints (None: in
+    memory). `context` says what tools may touch; `model`, `policy` and `seed` go to every model call.
+    """
+
+    def __init__(
+        self,
+        *,
+        router: Router | None = None,
+        tools: Sequence[BaseTool | str] | None = None,
+        policy: Policy | str | None = None,
+        model: str = "auto",
+        seed: int | None = None,
+        limits: Limits | None = None,
+        context: ToolContext | None = None,
+        approve: Approve | None = None,
+        allow: Collection[str] = (),
+        verify: bool = True,
+        store: Path | None = None,
+    ) -> None:
+        self.router = router or shared_router(Settings.from_environment())
+        self.tools = _chosen(tools)
+        self._signatures = {tool.name: signature_of(tool) for tool in self.tools}
+        unknown = sorted(set(allow) - set(self._signatures))
+        if unknown:
+            raise UnknownName.among(unknown[0], self._signatures, kind="tool")
+        self.limits, self.approve, self.allow, self.verify = limits or Limits(), approve, frozenset(allow), verify
+        self.context = context or ToolContext.of(ToolSettings.from_environment())
+        self.runs = Runs(store)
+        self.options: dict[str, Any] = {"tools": list(self._signatures)}
+        """What `runs` keeps of how this agent was made, so that another process can make it again."""
+        self._chat = ChatQwenRouter(router=self.router, policy=policy, model=model, seed=seed)
+
+    # ── running ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def run(self, task: str, *, on_event: Callable[[AgentEvent], None] | None = None) -> Report:
+        """Do the task. The report says what came out of it; errors of engines are a named stop in it, not raised."""
+        return _last(self.events(task), on_event)
+
+    def resume(
+        self,
+        run: str,
+        *,
+        answers: Sequence[bool | str] | None = None,
+        on_event: Callable[[AgentEvent], None] | None = None,
+    ) -> Report:
+        """Go on with a run that was killed, failed or waits. `answers` are the words on its pending calls, in their order:
+        True, or False or a reason. Raises `UnknownName`, and `InvalidRequest` for a run that has ended."""
+        return _last(self.resume_events(run, answers=answers), on_event)
+
+    async def arun(self, task: str, *, on_event: Callable[[AgentEvent], None] | None = None) -> Report:
+        """`run`, without blocking the event loop; `on_event` is called in another thread."""
+        return await asyncio.to_thread(self.run, task, on_event=on_event)
+
+    def events(self, task: str) -> Iterator[AgentEvent]:
+        """Do the task, telling each step as it ends; the last event is `Finished`. Raises `InvalidRequest` for no task."""
+        if not task.strip():
+            raise InvalidRequest("the task is empty", fix="say what to do, for example: How many rows has sales.csv?")
+        walk = self._walk(uuid.uuid4().hex[:12], task)
+        self.runs.begin(walk.run, task, self.options)
+        yield Started(walk.run, task, tuple(self._signatures), walk.plan.lines)
+        yield from self._steps(walk, {"messages": [HumanMessage(task)]})
+
+    def resume_events(self, run: str, *, answers: Sequence[bool | str] | None = None) -> Iterator[AgentEvent]:
+        """`events` of a run that goes on."""
+        known = self.runs.get(run)
+        if known.stop not in (None, *RESUMABLE):
+            raise InvalidRequest(f"the run {known.run!r} has ended: {known.stop}", fix="start another")
+        walk = self._walk(known.run, known.task)
+        yield Started(walk.run, walk.task, tuple(self._signatures), walk.plan.lines, resumed=True)
+        start: Any = None
+        if waiting := walk.waiting():
+            given = self._asked(waiting) if answers is None else list(answers)
+            if given is not None and len(given) != len(waiting):
+                fix = "answer each, in the order that they are shown in"
+                raise InvalidRequest(f"{len(waiting)} calls wait and {len(given)} answers came", fix=fix)
+            if given is None:
+                yield self._finished(walk, "approval")
+                return
+            yield from _told(waiting, given)
+            start = _answered(given)
+        elif not walk.values().get("messages"):  # killed before its first step was kept
+            start = {"messages": [HumanMessage(walk.task)]}
+        yield from self._steps(walk, start)
+
+    def waiting(self, run: str) -> tuple[Approval, ...]:
+        """The calls of a run that wait for a person's word."""
+        known = self.runs.get(run)
+        return self._walk(known.run, known.task).waiting()
+
+    def _walk(self, run: str, task: str) -> Walk:
+        """The graph of one run, with what an earlier process had spent on it."""
+        plan = plan_for(task, self.tools, root=self.context.root)
+        walk = Walk(run, task, plan, Meter())
+        guard = Guard(
+            limits=self.limits,
+            meter=walk.meter,
+            context=replace(self.context, router=self.router, on_reply=walk.meter.asked),
+            signatures=self._signatures,
+            started=self.runs.started_calls(run),
+            tell=lambda event: get_stream_writer()(event),
+        )
+        asked_for = {name for name, s in self._signatures.items() if s.dangerous and name not in self.allow}
+        checks = VerificationMiddleware(tell=guard.tell, context=self.context, run_sql=sql_runner(self.tools))
+        middleware: list[AgentMiddleware[Any, Any, Any]] = [checks] if self.verify else []
+        if asked_for:
+            ask: InterruptOnConfig = {"allowed_decisions": ["approve", "reject"]}
+            middleware.append(HumanInTheLoopMiddleware(dict.fromkeys(sorted(asked_for), ask)))
+        middleware += [RouterMiddleware(), guard]  # the last is next to the model and to the tools
+        walk.graph = create_agent(
+            self._chat, self.tools, system_prompt=plan.hint, middleware=middleware, checkpointer=self.runs.saver
+        )
+        walk.meter.go_on(walk.values().get("meter"))
+        return walk
+
+    def _steps(self, walk: Walk, start: Any) -> Iterator[AgentEvent]:
+        try:
+            while True:
+                yield from walk.graph.stream(start, walk.config, stream_mode="custom", durability="sync")
+                if not (waiting := walk.waiting()):
+                    break
+                yield Waiting(waiting)
+                answers = self._asked(waiting)
+                if answers is None:
+                    yield self._finished(walk, "approval")
+                    return
+                yield from _told(waiting, answers)
+                start = _answered(answers)
+        except RouterError as error:
+            yield self._finished(walk, "error", f"{error.problem} (try: {error.fix})", exit_code=error.exit_code)
+            return
+        except BaseException:  # the caller left, or somebody pressed Ctrl-C: the run can go on later
+            self.runs.end(walk.run, "interrupted")
+            raise
+        stopped = str(walk.values().get("stopped") or "")
+        stop, _, detail = stopped.partition(": ")
+        yield self._finished(walk, stop if stop in STOPS else "done", detail)
+
+    def _asked(self, waiting: Sequence[Approval]) -> list[bool | str] | None:
+        return None if self.approve is None else [self.approve(approval) for approval in waiting]
+
+    def _finished(self, walk: Walk, stop: Stop, detail: str = "", *, exit_code: int = 1) -> Finished:
+        report = walk.report(stop, detail, exit_code=exit_code)
+        self.runs.end(walk.run, report.stop)
+        return Finished(report)
+
+
+def _last(events: Iterator[AgentEvent], on_event: Callable[[AgentEvent], None] | None) -> Report:
+    report: Report | None = None
+    for event in events:
+        if on_event is not None:
+            on_event(event)
+        if isinstance(event, Finished):
+            report = event.report
+    assert report is not None  # `Finished` is the last event of every run that did not raise
+    return report
+
+
+def _told(waiting: Sequence[Approval], answers: Sequence[bool | str]) -> Iterator[Approved]:
+    for approval, answer in zip(waiting, answers, strict=True):
+        yield Approved(approval.tool, answer is True, answer if isinstance(answer, str) else "")
+
+
+def _answered(answers: Sequence[bool | str]) -> Command[Any]:
+    """The words of a person in HumanInTheLoopMiddleware's form."""
+    decisions: list[dict[str, str]] = []
+    for answer in answers:
+        rejected = {"type": "reject", "message": answer} if isinstance(answer, str) and answer else {"type": "reject"}
+        decisions.append({"type": "approve"} if answer is True else rejected)
+    return Command(resume={"decisions": decisions})
+
+
+def _chosen(tools: Sequence[BaseTool | str] | None) -> list[BaseTool]:
+    """The tools themselves. Raises `UnknownName` for a name that none has, `InvalidTool` for two of one name."""
+    named = [tool for tool in tools or () if isinstance(tool, str)]
+    loaded = load_tools() if tools is None or named else {}
+    if tools is None:
+        return list(loaded.values())
+    chosen: dict[str, BaseTool] = {}
+    for tool in tools:
+        if isinstance(tool, str) and tool not in loaded:
+            raise UnknownName.among(tool, loaded, kind="tool", listing="`qwen-router tools list` lists them")
+        found = loaded[tool] if isinstance(tool, str) else tool
+        if chosen.get(found.name, found) is not found:
+            raise InvalidTool(f"two tools are called {found.name!r}", fix="rename one of them")
+        chosen[found.name] = found
+    return list(chosen.values())

@@ -1,0 +1,244 @@
+"""The agent's own middleware: limits, tools that misbehave, replies that hold nothing, loops, and an event for each step.
+
+One is made for each run. Which model answers is RouterMiddleware's business, whether the answer is right verification's, who
+may run a dangerous tool is asked by LangChain's HumanInTheLoopMiddleware.
+
+    python -c "from qwen_router.agent import Agent, Limits; print(Agent(limits=Limits(max_steps=1)).run('Hello'))"
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, NotRequired
+
+from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse, ToolCallRequest, hook_config
+from langchain.agents.middleware.types import PrivateStateAttr
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolMessage
+from langgraph.errors import GraphBubbleUp
+from langgraph.runtime import Runtime
+from langgraph.types import Command
+
+from qwen_router.agent.events import AgentEvent, Limits, ModelCalled, Noted, ToolCalled
+from qwen_router.agent.meter import Meter
+from qwen_router.agent.runs import StartedCalls
+from qwen_router.agent.tool_result import ToolTimeout, as_data, as_text, within, wrong_kind
+from qwen_router.langchain.middleware import RouterState
+from qwen_router.tool_context import ToolContext, using
+from qwen_router.tooling import ToolSignature
+
+SAME_CALLS, OF_THE_LAST = 5, 10
+"""So many equal calls of the last ten end a run; RouterMiddleware tries a stronger model from three of six on."""
+REMINDERS = 2
+"""So often a reply that holds nothing is asked for again, the second time from a stronger model."""
+_EVENT_CHARS = 2000
+
+
+class GuardState(RouterState):
+    """`stopped` is the named stop, `reminders` how often a reply held nothing, `meter` what was spent (`Meter.kept`)."""
+
+    stopped: NotRequired[Annotated[str, PrivateStateAttr]]
+    reminders: NotRequired[Annotated[int, PrivateStateAttr]]
+    meter: NotRequired[Annotated[dict[str, Any], PrivateStateAttr]]
+
+
+class Guard(AgentMiddleware[GuardState, Any, Any]):
+    """Holds a run to `limits`, its tools to their signatures, and tells what happens through `tell`."""
+
+    state_schema = GuardState
+
+    def __init__(
+        self,
+        *,
+        limits: Limits,
+        meter: Meter,
+        context: ToolContext,
+        signatures: Mapping[str, ToolSignature],
+        started: StartedCalls,
+        tell: Callable[[AgentEvent], None],
+    ) -> None:
+        super().__init__()
+        self._limits, self._meter, self._context = limits, meter, context
+        self._signatures, self._started, self.tell = signatures, started, tell
+
+    # ── around the model ────────────────────────────────────────────────────────────────────────────────────────────
+
+    @hook_config(can_jump_to=["end"])
+    def before_model(self, state: GuardState, runtime: Runtime[Any]) -> dict[str, Any] | None:
+        """End the run where a limit is reached, or where it goes round in circles."""
+        if state.get("stopped"):
+            return {"jump_to": "end"}
+        over = self._meter.over(self._limits)
+        if over is not None:
+            return {"stopped": f"budget: {over} are spent", "jump_to": "end"}
+        if self._meter.spending.model_calls >= self._limits.max_steps:
+            return {"stopped": f"steps: {self._limits.max_steps} model calls and no answer", "jump_to": "end"}
+        stalled = stalled_call(state["messages"])
+        if stalled is not None:
+            return {"stopped": f"stalled: {stalled}", "jump_to": "end"}
+        return None
+
+    def wrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
+    ) -> ModelResponse[Any]:
+        """Count and tell the call; the last one that is allowed gets no tools, so that it ends in an answer."""
+        step = self._meter.spending.model_calls + 1
+        if step >= self._limits.max_steps and step > 1:
+            request = request.override(tools=[], tool_choice=None, messages=[*request.messages, _LAST_STEP])
+        began = time.perf_counter()
+        response = handler(request)
+        message = next((m for m in reversed(response.result) if isinstance(m, AIMessage)), None)
+        if message is not None:
+            self._meter.model_called(message)
+            self.tell(_model_called(step, message, time.perf_counter() - began))
+        return response
+
+    @hook_config(can_jump_to=["model", "end"])
+    def after_model(self, state: GuardState, runtime: Runtime[Any]) -> dict[str, Any] | None:
+        """Ask again for a reply that holds neither an answer nor a call, the second time from a stronger model."""
+        update: dict[str, Any] = {"meter": self._meter.kept()}
+        message = next((m for m in reversed(state["messages"]) if isinstance(m, AIMessage)), None)
+        if message is None or message.tool_calls or message.text.strip():
+            return update
+        fault, reminders = _fault(message), state.get("reminders", 0)
+        if reminders >= REMINDERS:
+            return {**update, "stopped": f"empty: {fault}, {reminders + 1} times", "jump_to": "end"}
+        update |= {"reminders": reminders + 1, "jump_to": "model", "messages": [_reminder(f"Your last reply held {fault}.")]}
+        if reminders == REMINDERS - 1:
+            update["router_escalation"] = f"two replies with {fault}"
+        self.tell(Noted(f"the reply held {fault}: asked again"))
+        return update
+
+    # ── around a tool ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def wrap_tool_call(
+        self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], ToolMessage | Command[Any]]
+    ) -> ToolMessage | Command[Any]:
+        """Run the tool within its time and rights; its result is cut, of its kind, and marked where strangers wrote it."""
+        call, began = request.tool_call, time.perf_counter()
+        signature = self._signatures.get(call["name"])
+        dangerous = signature is not None and signature.dangerous
+        if dangerous and not self._started.start(str(call["id"])):
+            text = "it was begun before this run was interrupted: whether it was done is unknown, so it is not done again"
+            return self._ended(call, text, began, problem=text)
+        try:
+            message = within(
+                signature.timeout_s if signature is not None else 30.0,
+                lambda: self._run(request, handler),
+                name=call["name"],
+            )
+        except GraphBubbleUp:
+            raise
+        except ToolTimeout as error:
+            return self._ended(call, str(error), began, problem=str(error))
+        except Exception as error:  # a tool may raise anything; the model gets to read it
+            problem = as_text(f"{type(error).__name__}: {error}", 600)
+            return self._ended(call, f"{call['name']} failed: {problem}", began, problem=problem)
+        if not isinstance(message, ToolMessage):
+            return message
+        text = as_text(message.content, self._context.output_chars)
+        if message.status == "error":
+            return self._ended(call, text, began, problem=text)
+        wrong = None if signature is None else wrong_kind(signature.output, text)
+        if wrong is not None:
+            return self._ended(call, f"{call['name']} returned the wrong kind: {wrong}", began, problem=wrong)
+        return self._ended(call, text, began, state=request.state, untrusted=signature is not None and signature.untrusted)
+
+    def _run(
+        self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], ToolMessage | Command[Any]]
+    ) -> ToolMessage | Command[Any]:
+        with using(self._context):
+            return handler(request)
+
+    def _ended(
+        self,
+        call: Mapping[str, Any],
+        text: str,
+        began: float,
+        *,
+        problem: str | None = None,
+        state: Any = None,
+        untrusted: bool = False,
+    ) -> ToolMessage:
+        self._meter.tools[call["name"]] += 1
+        self.tell(
+            ToolCalled(
+                call["name"], dict(call["args"]), as_text(text, _EVENT_CHARS), time.perf_counter() - began, problem=problem
+            )
+        )
+        content = as_data(text, source=call["name"]) if untrusted else text
+        if state is not None and _called_before(state["messages"], call):
+            content += "\n(The same call as before: its result will not change. Use it, or try something else.)"
+        status = "success" if problem is None else "error"
+        return ToolMessage(content, name=call["name"], tool_call_id=call["id"], status=status)
+
+
+# ── reading messages ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _signature(call: Mapping[str, Any]) -> tuple[str, str]:
+    return call["name"], json.dumps(call["args"], sort_keys=True, default=str)
+
+
+def _calls(messages: list[AnyMessage]) -> list[tuple[str, str]]:
+    return [_signature(call) for message in messages if isinstance(message, AIMessage) for call in message.tool_calls]
+
+
+def stalled_call(messages: list[AnyMessage]) -> str | None:
+    """The call that was made five times of the last ten, in words."""
+    last = _calls(messages)[-OF_THE_LAST:]
+    for name, arguments in last:
+        if last.count((name, arguments)) >= SAME_CALLS:
+            return f"{name}({arguments}) was called {last.count((name, arguments))} times of the last {len(last)}"
+    return None
+
+
+def _called_before(messages: list[AnyMessage], call: Mapping[str, Any]) -> bool:
+    return _calls(messages).count(_signature(call)) > 1
+
+
+def _fault(message: AIMessage) -> str:
+    """What is wrong with a message that holds nothing."""
+    kinds = [violation["kind"] for violation in message.response_metadata.get("router", {}).get("violations", ())]
+    if "invalid_tool_call" in kinds or message.invalid_tool_calls:
+        return "no valid tool call"
+    if message.response_metadata.get("finish_reason") == "length":
+        return "no answer before it was cut"
+    return "no answer"
+
+
+def _reminder(text: str) -> HumanMessage:
+    """A message of ours, in the envelope that the classifier leaves out: it is no ask of the person's."""
+    return HumanMessage(f"<system-reminder>{text} Answer the task, or call a tool with valid arguments.</system-reminder>")
+
+
+_LAST_STEP = HumanMessage(
+    "<system-reminder>This is the last step and there are no more tools. Answer the task from what is known; say what is "
+    "missing.</system-reminder>"
+)
+
+
+def _model_called(step: int, message: AIMessage, seconds: float) -> ModelCalled:
+    about = message.response_metadata.get("router", {})
+    served, usage = about.get("served_by", {}), message.usage_metadata
+    thought = None if usage is None else usage.get("output_token_details", {}).get("reasoning")
+    notes = [f"{violation['kind']}: {violation['detail']}" for violation in about.get("violations", ())]
+    notes += [*about.get("failed_attempts", ()), *about.get("changes", ())]
+    if about.get("escalation"):
+        notes.append(f"escalated: {about['escalation']}")
+    return ModelCalled(
+        step=step,
+        model=served.get("model", "unknown"),
+        quant=served.get("quant", ""),
+        engine=served.get("engine", ""),
+        thinking=bool(served.get("thinking")),
+        seconds=seconds,
+        input_tokens=usage and usage["input_tokens"],
+        output_tokens=usage and usage["output_tokens"],
+        reasoning_tokens=thought,
+        cost_usd=about.get("cost_usd"),
+        text=as_text(message.text, _EVENT_CHARS),
+        calls=tuple(call["name"] for call in message.tool_calls),
+        notes=tuple(notes),
+    )

@@ -1,0 +1,102 @@
+"""A plan before the first step: what the task brings, what it seems to want, and the chains of tools that lead there.
+
+It is a hint, put into the system message where a chain has several steps; the model decides. What the task brings is read
+from files that exist below the root, URLs and code fences; what it wants from a few words in several languages. Where
+nothing is recognised there is no plan, and the model sees its tools alone.
+
+    python -c "from qwen_router.agent.plan import wanted_of; print(wanted_of('Plot the sales by month'))"
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qwen_router.agent.chains import Chain
+from qwen_router.agent.graph import ToolGraph
+
+if TYPE_CHECKING:
+    from langchain_core.tools import BaseTool
+
+_SUFFIXES = {
+    "image": "png jpg jpeg webp gif bmp tif tiff",
+    "audio": "wav mp3 flac ogg m4a opus",
+    "document": "pdf docx html htm md rst ipynb txt",
+    "data": "csv tsv parquet json jsonl sqlite db xlsx",
+}
+_KIND_OF_SUFFIX = {suffix: kind for kind, suffixes in _SUFFIXES.items() for suffix in suffixes.split()}
+_FILE = re.compile(r"[\w./\\-]*[\w-]\.([A-Za-z0-9]{2,7})\b")
+_URL = re.compile(r"https?://\S+")
+_FENCE = re.compile(r"```")
+_WANTED = {
+    "plot": r"plot|chart|graph|diagram|draw|visuali[sz]e|zeichne|diagramm|grafik|tra[cç]e|gr[áa]fic[oa]|画|绘|图表|グラフ",
+    "table": r"\btables?\b|spreadsheet|tabelle|tableau|tabla|表格|表に",
+    "report": r"\b(?:run|pass|fail)\w* (?:the |all )?tests?\b|\bfix\b.*\b(?:function|code|bug)|测试|修复",
+    "number": r"how (?:many|much)|\b(?:sum|total|average|mean|median|maximum|minimum|count)\b|wie ?viele?|combien|"
+    r"cu[áa]nt[oa]|多少|几个|いくつ|сколько",
+}
+_WANTS = {kind: re.compile(pattern, re.IGNORECASE) for kind, pattern in _WANTED.items()}
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the task brings (`have`), wants (None: not recognised), the files that it names, and the cheapest chains."""
+
+    have: tuple[str, ...] = ()
+    want: str | None = None
+    files: tuple[str, ...] = ()
+    chains: tuple[Chain, ...] = ()
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The chains in words: `read_image -> extract_table -> plot_table`."""
+        return tuple(" -> ".join(step.tool for step in chain.steps) for chain in self.chains)
+
+    @property
+    def hint(self) -> str | None:
+        """What the model is told; None where its tools say as much."""
+        long = [line for line in self.lines if " -> " in line]
+        if not long:
+            return None
+        return f"A way that may lead there: {long[0]}. Choose another where it does not fit."
+
+
+def plan_for(task: str, tools: Sequence[BaseTool], *, root: Path) -> Plan:
+    """The plan of a task over these tools."""
+    have, files = brought_by(task, root=root)
+    want = wanted_of(task)
+    if want is None:
+        return Plan(have, None, files)
+    chains = ToolGraph.of(tools).chains(have, want, limit=_SHOWN)
+    return Plan(have, want, files, chains)
+
+
+def brought_by(task: str, *, root: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The kinds that the task brings, and the files below `root` that it names."""
+    have, files = ["text", "question"], []
+    for match in _FILE.finditer(_URL.sub(" ", task)):
+        kind = _KIND_OF_SUFFIX.get(match[1].lower())
+        if kind is not None and _exists(root, match[0]):
+            files.append(match[0])
+            have.append(kind)
+    if _URL.search(task):
+        have.append("url")
+    if _FENCE.search(task):
+        have.append("code")
+    return tuple(dict.fromkeys(have)), tuple(dict.fromkeys(files))
+
+
+def wanted_of(task: str) -> str | None:
+    """The kind that the task asks for, None where no word says so."""
+    return next((kind for kind, pattern in _WANTS.items() if pattern.search(task)), None)
+
+
+def _exists(root: Path, name: str) -> bool:
+    try:
+        return (root / name).is_file()
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,65 @@
+"""One run while it goes on: its graph, its place in the checkpoints, and what can be read from there.
+
+python -c "from qwen_router.agent.walk import Walk; help(Walk)"
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from langchain_core.messages import AIMessage
+from langchain_core.runnables import RunnableConfig
+
+from qwen_router.agent.events import Approval, Report, Stop
+from qwen_router.agent.meter import Meter
+from qwen_router.agent.plan import Plan
+
+
+@dataclass
+class Walk:
+    """`graph` is the compiled agent; everything else that lasts is in its checkpoints."""
+
+    run: str
+    task: str
+    plan: Plan
+    meter: Meter
+    graph: Any = field(default=None, repr=False)
+
+    @property
+    def config(self) -> RunnableConfig:
+        return {"configurable": {"thread_id": self.run}}
+
+    def values(self) -> dict[str, Any]:
+        """The state as it was kept last; empty for a run that has none."""
+        values: dict[str, Any] = self.graph.get_state(self.config).values
+        return values
+
+    def waiting(self) -> tuple[Approval, ...]:
+        """The calls that wait for a person's word."""
+        requests = (interrupt.value["action_requests"] for interrupt in self.graph.get_state(self.config).interrupts)
+        return tuple(Approval(a["name"], a["args"], a.get("description", "")) for actions in requests for a in actions)
+
+    def report(self, stop: Stop, detail: str, *, exit_code: int) -> Report:
+        """What came of the run so far."""
+        values = self.values()
+        last = next((m for m in reversed(values.get("messages", ())) if isinstance(m, AIMessage)), None)
+        answer = last.text.strip() if last is not None and not last.tool_calls else ""
+        pending = self.waiting() if stop == "approval" else ()
+        if stop == "done" and not answer:
+            stop, detail = "empty", "the model gave no answer"
+        spending = self.meter.spending
+        return Report(
+            run=self.run,
+            task=self.task,
+            answer=answer or None,
+            stop=stop,
+            detail=detail or ", ".join(f"{approval.tool} waits for approval" for approval in pending),
+            steps=spending.model_calls,
+            spending=spending,
+            models=dict(self.meter.models),
+            tools=dict(self.meter.tools),
+            checked=tuple(values.get("verified") or ()),
+            pending=pending,
+            exit_code=0 if stop == "done" else exit_code,
+        )
