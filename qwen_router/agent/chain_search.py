@@ -31,16 +31,16 @@ if TYPE_CHECKING:
 STEP_S = 0.001
 """Charged for each step, so that of two chains of equal tools the shorter one is the cheaper."""
 RARELY_S = 30.0
-"""Charged where a value stands for something that it is rarely meant as (a number as text), and for a tool that takes nothing
-of what a request has: about one answer of a model, so that a picture is read for its text before the question is taken for it,
-and a list of all files is no answer to everything."""
+"""Charged where a value stands for something that it is rarely meant as (a number as text), and for a tool that takes
+nothing of what a request has: about one answer of a model, so that a picture is read for its text before the question is
+taken for it, and a list of all files is no answer to everything."""
 MAX_SEARCHES = 64
 
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """Tools that need and give the same kinds, the quickest first. `needs` counts the required inputs of each kind; `may` are
-    the optional ones of tools that need nothing."""
+    """Tools that need and give the same kinds, the quickest first. `needs` counts the required inputs of each kind; `may`
+    are the optional ones of tools that need nothing."""
 
     needs: tuple[tuple[str, int], ...]
     gives: str
@@ -363,8 +363,8 @@ class _Search:
         return Step(value.tool, inputs, signature, self.finder.tools[value.tool])
 
     def _free(self, kind: str, inputs: Mapping[str, Given | int]) -> Given | None:
-        """Something given of this very kind that the step does not take yet: optional inputs get no more than that, and a text
-        or a number only where it is required."""
+        """Something given of this very kind that the step does not take yet: optional inputs get no more than that, and a
+        text or a number only where it is required."""
         if not specific(kind) or (kind, kind) in self.without:
             return None
         taken = set(inputs.values())

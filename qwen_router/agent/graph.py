@@ -96,8 +96,8 @@ class ToolGraph:
         seconds of the critical path, then of all steps, then fewer steps, then names. Each further chain does without a tool
         of one before it, or without something given that it used. In a chain
 
-        - inputs of one kind in one call take different values; optional ones get what is given of that very kind, unless that
-          is a text or a number, which may mean anything;
+        - inputs of one kind in one call take different values; optional ones get what is given of that very kind, unless
+          that is a text or a number, which may mean anything;
         - each value is made the quickest way, and no step makes what was there already;
         - what is rarely meant (a number as text) and tools that take nothing of what is given come late: `Chain.loose`;
         - the last step gives `want`, even when the request has one: who wants a text of a text wants a tool.
