@@ -119,6 +119,12 @@ def test_one_tool_reads_two_images(run: Run) -> None:
     assert run(chain, {"image": "a", "image 2": "b"}).value == "A / B"
 
 
+def test_a_list_of_paths_may_be_one_path(run: Run) -> None:
+    types = {"paths": list[str] | None, "more": list[str]}
+    tool = made_up("join", {"paths": "data", "more": "data"}, "text", lambda paths, more: f"{paths} {more}", schema=types)
+    assert run(chain_of(tool, have=["data", "data"], want="text"), {"data": "a", "data 2": "b"}).value == "['a'] ['b']"
+
+
 def test_what_strangers_wrote_stays_marked(run: Run) -> None:
     tools = [
         made_up("fetch", {"url": "url"}, "page", lambda url: "page", untrusted=True),

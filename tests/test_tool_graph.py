@@ -46,6 +46,12 @@ def test_an_image_becomes_a_plot_by_way_of_text_table_and_number(shelf: ToolGrap
         pytest.param(["text"], "table", "extract_table(text) = table", id="one-step"),
         pytest.param(["text"], "text", "compare(text, text 2) = text", id="a-text-of-a-text-is-made-by-a-tool"),
         pytest.param(["number", "unit"], "number", "convert(number, unit, unit 2) = number", id="a-text-holds-two-units"),
+        pytest.param(
+            ["data", "audio"],
+            "table",
+            "read_file(data) -> extract_table(read_file) = table",
+            id="a-sound-is-not-read-as-a-file-of-text",
+        ),
         pytest.param(["url"], "table", "fetch(url) -> extract_table(fetch) = table", id="a-page-is-a-text"),
         pytest.param([], "date", "today() = date", id="nothing-is-needed"),
         pytest.param(["question"], "date", "today() = date", id="what-is-there-need-not-be-used"),
@@ -440,6 +446,7 @@ def test_the_table_of_kinds_has_no_circle_and_no_unknown_parent() -> None:
     assert lineage("own") == ("own",)
     assert is_a("number", "text") and not is_a("text", "number") and not is_a("table", "text")
     assert rarely_meant("number", "text") and not rarely_meant("page", "text") and not rarely_meant("number", "number")
+    assert rarely_meant("audio", "path") and not rarely_meant("document", "path") and not rarely_meant("plot", "image")
 
 
 @pytest.mark.parametrize(

@@ -53,5 +53,6 @@ def a_shelf() -> list[StructuredTool]:
         made_up("compare", {"one": "text", "other": "text"}, "report", cost_s=2),
         made_up("convert", {"value": "number", "from_unit": "unit", "to_unit": "unit"}, "number"),
         made_up("fetch", {"url": "url"}, "page", cost_s=1, untrusted=True),
+        made_up("read_file", {"path": "path"}, "text", untrusted=True),
         made_up("today", {}, "date", cost_s=0.01),
     ]

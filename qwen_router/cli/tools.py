@@ -290,6 +290,7 @@ _SCHEMA_TYPES = {"number": {"number", "integer"}, "table": {"object"}}
 
 def _schema_slips(one: FoundTool) -> list[str]:
     """Arguments whose schema cannot hold a value of the kind that they declare."""
+    from qwen_router.agent.tool_call import wants_list
     from qwen_router.tool_kinds import is_a
 
     assert one.tool is not None and one.signature is not None
@@ -299,7 +300,7 @@ def _schema_slips(one: FoundTool) -> list[str]:
         text = is_a(kind, "text") or is_a(kind, "path")
         fitting = _SCHEMA_TYPES.get(kind) or ({"string"} if text else None)
         declared = schema.get(arg, {}).get("type")
-        if fitting and isinstance(declared, str) and declared not in fitting:
+        if fitting and isinstance(declared, str) and declared not in fitting and not wants_list(schema[arg]):
             slips.append(f"it declares {kind} for {arg!r}, but its schema wants {declared}")
     return slips
 
