@@ -149,6 +149,7 @@ class _Start:
     """What every search of one question begins with: who waits for which kind, and for how many values.
 
     `alone` are the tools that one value of a kind is enough for, the quickest first: most are such, and few of them matter.
+    `rest` is the least time from a shape's output to what is wanted, `lead` that from its inputs.
     """
 
     finder: ChainFinder
@@ -160,10 +161,11 @@ class _Start:
     left: dict[tuple[int, str], int]
     missing: dict[int, int]
     rest: dict[int, float]
+    lead: dict[int, float]
 
     @classmethod
     def of(cls, finder: ChainFinder, have: Counter[str], want: str, usable: Callable[[str], bool] | None) -> _Start:
-        start = cls(finder, have, want, {}, {}, {}, {}, {}, finder.relevant(want))
+        start = cls(finder, have, want, {}, {}, {}, {}, {}, finder.relevant(want), {})
         for s in sorted(start.rest):
             shape = finder.shapes[s]
             members = shape.members if usable is None else tuple(m for m in shape.members if usable(m[1]))
@@ -172,11 +174,14 @@ class _Start:
                 start.alone.setdefault(shape.needs[0][0], []).extend((*member, s) for member in members)
             elif members:
                 start.members[s], start.missing[s] = members, needed
+                start.lead[s] = members[0][0] + STEP_S + start.rest[s]
                 for kind, count in shape.needs:
                     start.takers.setdefault(kind, []).append(s)
                     start.left[s, kind] = count
         for tools in start.alone.values():
             tools.sort()
+        for waiting in start.takers.values():
+            waiting.sort(key=start.lead.__getitem__)
         return start
 
 
@@ -187,7 +192,7 @@ class _Search:
     def __init__(self, start: _Start, without: frozenset[str | _Use], beyond_s: float) -> None:
         self.finder, self.have, self.want, self.members = start.finder, start.have, start.want, start.members
         self.without = without
-        self.rest, self.latest_s = start.rest, beyond_s + 1e-9
+        self.rest, self.lead, self.latest_s = start.rest, start.lead, beyond_s + 1e-9
         self.values: list[_Value] = []
         self.pushed = 0
         self.events: list[tuple[float, int, str, int, Callable[[float], Chain | None]]] = []
@@ -245,6 +250,8 @@ class _Search:
         every = value.given is not None and value.kind == wanted and countless(wanted)
         kept = []
         for s in takers:
+            if at_s + self.lead[s] > self.latest_s:
+                break  # too late for this one, and for those behind it
             left = self.left[s, wanted]
             bound = self.bound.get(s)
             if bound is None:
