@@ -41,8 +41,19 @@ ROOMS = (
     "router",
 )
 DOORS = ("langchain", "agent", "service", "cli")
-BESIDE = ("tooling", "tool_kinds", "tool_context", "tool_files", "sandbox", "symbolic")
-"""Load tools for the doors, and say what these may use."""
+BESIDE = (
+    "tooling",
+    "tool_context",
+    "tool_files",
+    "tool_kinds",
+    "sandbox",
+    "retrieval",
+    "specialists",
+    "symbolic",
+    "tool_tables",
+    "tool_databases",
+)
+"""Load tools for the doors, say what these may use, and do what is more than a tool's file holds."""
 BETWEEN_DOORS = {("cli", "service"), ("cli", "agent"), ("agent", "langchain")}
 """`serve` starts the service, `agent` the agent, and the agent is LangChain's, with our model and middleware in it."""
 # Types that stand further left than the room they live in: values without logic, which other rooms name in their signatures.

@@ -9,6 +9,7 @@ may run a dangerous tool is asked by LangChain's HumanInTheLoopMiddleware.
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, NotRequired
@@ -57,10 +58,12 @@ class Guard(AgentMiddleware[GuardState, Any, Any]):
         signatures: Mapping[str, ToolSignature],
         started: StartedCalls,
         tell: Callable[[AgentEvent], None],
+        abandoned: threading.Event,
     ) -> None:
         super().__init__()
         self._limits, self._meter, self._context = limits, meter, context
         self._signatures, self._started, self.tell = signatures, started, tell
+        self._abandoned = abandoned
 
     # ── around the model ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -77,7 +80,7 @@ class Guard(AgentMiddleware[GuardState, Any, Any]):
         stalled = stalled_call(state["messages"])
         if stalled is not None:
             return {"stopped": f"stalled: {stalled}", "jump_to": "end"}
-        return None
+        return {"meter": self._meter.kept()}
 
     def wrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
@@ -87,7 +90,7 @@ class Guard(AgentMiddleware[GuardState, Any, Any]):
         if step >= self._limits.max_steps and step > 1:
             request = request.override(tools=[], tool_choice=None, messages=[*request.messages, _LAST_STEP])
         began = time.perf_counter()
-        response = handler(request)
+        response = within(None, lambda: handler(request), name="model call", abandoned=self._abandoned)
         message = next((m for m in reversed(response.result) if isinstance(m, AIMessage)), None)
         if message is not None:
             self._meter.model_called(message)
@@ -99,15 +102,20 @@ class Guard(AgentMiddleware[GuardState, Any, Any]):
         """Ask again for a reply that holds neither an answer nor a call, the second time from a stronger model."""
         update: dict[str, Any] = {"meter": self._meter.kept()}
         message = next((m for m in reversed(state["messages"]) if isinstance(m, AIMessage)), None)
-        if message is None or message.tool_calls or message.text.strip():
+        fault, why = (None, "") if message is None else _fault(message)
+        if fault is None:
             return update
-        fault, reminders = _fault(message), state.get("reminders", 0)
+        reminders = state.get("reminders", 0)
         if reminders >= REMINDERS:
             return {**update, "stopped": f"empty: {fault}, {reminders + 1} times", "jump_to": "end"}
-        update |= {"reminders": reminders + 1, "jump_to": "model", "messages": [_reminder(f"Your last reply held {fault}.")]}
+        update |= {
+            "reminders": reminders + 1,
+            "jump_to": "model",
+            "messages": [_reminder(f"Your last reply held {fault}{why}.")],
+        }
         if reminders == REMINDERS - 1:
             update["router_escalation"] = f"two replies with {fault}"
-        self.tell(Noted(f"the reply held {fault}: asked again"))
+        self.tell(Noted(f"the reply held {fault}{why}: asked again"))
         return update
 
     # ── around a tool ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -127,6 +135,7 @@ class Guard(AgentMiddleware[GuardState, Any, Any]):
                 signature.timeout_s if signature is not None else 30.0,
                 lambda: self._run(request, handler),
                 name=call["name"],
+                abandoned=self._abandoned,
             )
         except GraphBubbleUp:
             raise
@@ -198,18 +207,24 @@ def _called_before(messages: list[AnyMessage], call: Mapping[str, Any]) -> bool:
     return _calls(messages).count(_signature(call)) > 1
 
 
-def _fault(message: AIMessage) -> str:
-    """What is wrong with a message that holds nothing."""
-    kinds = [violation["kind"] for violation in message.response_metadata.get("router", {}).get("violations", ())]
-    if "invalid_tool_call" in kinds or message.invalid_tool_calls:
-        return "no valid tool call"
-    if message.response_metadata.get("finish_reason") == "length":
-        return "no answer before it was cut"
-    return "no answer"
+def _fault(message: AIMessage) -> tuple[str | None, str]:
+    """What is wrong with a message that holds nothing that counts (None: nothing), and a word on why, for the model."""
+    if message.tool_calls:
+        return None, ""
+    for violation in message.response_metadata.get("router", {}).get("violations", ()):
+        if violation["kind"] == "invalid_tool_call":
+            return "no valid tool call", f" ({violation['detail']})"
+    if message.invalid_tool_calls:
+        return "no valid tool call", ""
+    if message.text.strip():
+        return None, ""
+    cut = message.response_metadata.get("finish_reason") == "length"
+    return "no answer", " before it was cut" if cut else ""
 
 
 def _reminder(text: str) -> HumanMessage:
     """A message of ours, in the envelope that the classifier leaves out: it is no ask of the person's."""
+    text = text.replace("system-reminder", "reminder")  # it may quote what a model wrote
     return HumanMessage(f"<system-reminder>{text} Answer the task, or call a tool with valid arguments.</system-reminder>")
 
 
@@ -225,6 +240,8 @@ def _model_called(step: int, message: AIMessage, seconds: float) -> ModelCalled:
     thought = None if usage is None else usage.get("output_token_details", {}).get("reasoning")
     notes = [f"{violation['kind']}: {violation['detail']}" for violation in about.get("violations", ())]
     notes += [*about.get("failed_attempts", ()), *about.get("changes", ())]
+    if step == 1 and about.get("notice"):
+        notes.append(about["notice"])
     if about.get("escalation"):
         notes.append(f"escalated: {about['escalation']}")
     return ModelCalled(
