@@ -160,7 +160,7 @@ class _Start:
     Of the other shapes, `needs` are their kinds, the most specific first, and `watch` has each under the kind that comes
     least often: the others are looked at when that is there. `tangled` are shapes that one value can serve in two places (a
     number and a text). `demand` is how many values of a kind can be of use. `rest` is the least time from a shape's output
-    to what is wanted.
+    to what is wanted, `lead` that from its inputs.
     """
 
     finder: ChainFinder
@@ -170,6 +170,7 @@ class _Start:
     members: dict[int, tuple[tuple[float, str], ...]] = field(default_factory=dict)
     alone: dict[str, list[tuple[float, str, int]]] = field(default_factory=dict)
     needs: dict[int, tuple[tuple[str, int], ...]] = field(default_factory=dict)
+    lead: dict[int, float] = field(default_factory=dict)
     tangled: set[int] = field(default_factory=set)
     watch: dict[str, list[int]] = field(default_factory=dict)
     demand: dict[str, int] = field(default_factory=dict)
@@ -192,6 +193,7 @@ class _Start:
 
     def _join(self, s: int, shape: _Shape, members: tuple[tuple[float, str], ...]) -> None:
         self.members[s] = members
+        self.lead[s] = members[0][0] + STEP_S + self.rest[s]
         self.needs[s] = tuple(sorted(shape.needs, key=lambda need: -len(lineage(need[0]))))
         for kind, _ in shape.needs:
             related = [n for other, n in shape.needs if kind in lineage(other) or other in lineage(kind)]
@@ -265,6 +267,8 @@ class _Search:
             if s in self.started:
                 self._instead(s, wanted, number, at_s)
                 continue
+            if at_s + self.start.lead[s] > self.latest_s:
+                continue  # too late for this one
             inputs = self._inputs(s)
             if isinstance(inputs, str):
                 self._wait(s, inputs)
@@ -282,13 +286,18 @@ class _Search:
 
     def _inputs(self, s: int) -> _Inputs | str:
         """Values for all that the shape needs, each for one input; or the first kind of which there are too few."""
-        needs = self.start.needs[s]
+        needs, all_here = self.start.needs[s], self.here
+        for kind, _ in needs:
+            if kind not in all_here:
+                return kind
         if s in self.start.tangled:
             return self._dealt([kind for kind, count in needs for _ in range(count)], ()) or needs[0][0]
         found: list[tuple[str, int]] = []
         for kind, count in needs:
-            here = self.here.get(kind, ())
-            if here and self._countless(here[0], kind):
+            here = all_here[kind]
+            if count == 1:
+                found.append((kind, here[0]))
+            elif self._countless(here[0], kind):
                 found += [(kind, here[0])] * count
             elif len(here) >= count:
                 found += [(kind, number) for number in here[:count]]
