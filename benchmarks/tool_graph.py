@@ -1,7 +1,8 @@
 """How long planning takes over 1,000 tools: chains of typed tools, beside networkx's Dijkstra in the same run.
 
 The tools are made up, their kinds are not: most take and give text, as real ones do, some take two or three things, a fifth
-have kinds of their own, costs run from a millisecond to twenty seconds. Nothing is cached between calls.
+have kinds of their own, costs run from a millisecond to twenty seconds. What is kept between
+calls is the order of the tools for each wanted kind, nothing of an answer.
 
 python benchmarks/tool_graph.py --out tool_graph.json
 """

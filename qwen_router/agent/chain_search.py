@@ -79,6 +79,7 @@ class ChainFinder:
             shape = (tuple(sorted(required.items())), signature.output, may)
             by_shape.setdefault(shape, []).append((signature.cost_s, name))
         self.shapes = tuple(_Shape(*shape, tuple(sorted(members))) for shape, members in sorted(by_shape.items()))
+        self._starts: dict[str, _Start] = {}
         self._givers: dict[str, list[int]] = {}
         for s, shape_of in enumerate(self.shapes):
             for kind in lineage(shape_of.gives):
@@ -88,7 +89,8 @@ class ChainFinder:
         self, have: Iterable[str], want: str, *, limit: int, usable: Callable[[str], bool] | None = None
     ) -> tuple[Chain, ...]:
         """The `limit` best chains. `have` may repeat a kind: two images."""
-        start = _Start.of(self, Counter(have), want, usable)
+        start = self._start(want, usable)
+        counts = Counter(have)
         found: dict[object, Chain] = {}
         costs: dict[object, float] = {}  # of every chain met, found or waiting
         seen: set[frozenset[str | _Use]] = set()
@@ -99,7 +101,7 @@ class ChainFinder:
                 return
             seen.add(without)
             beyond_s = sorted(costs.values())[limit - 1] if len(costs) >= limit else math.inf
-            chain = _Search(start, without, beyond_s).best()
+            chain = _Search(start, counts, without, beyond_s).best()
             if chain is not None and (chain.needs or not without or len(chain.steps) == 1):
                 costs[chain.identity] = chain.cost_s
                 heappush(waiting, (chain.key, len(seen), chain, without))
@@ -114,6 +116,14 @@ class ChainFinder:
                 for part in _parts(chain):
                     search(without | {part})
         return tuple(sorted(found.values(), key=lambda chain: chain.key))
+
+    def _start(self, want: str, usable: Callable[[str], bool] | None) -> _Start:
+        """What a search begins with; kept for each kind that was wanted, while all tools may be used."""
+        if usable is not None:
+            return _Start.of(self, want, usable)
+        if want not in self._starts:
+            self._starts[want] = _Start.of(self, want, None)
+        return self._starts[want]
 
     def frequency(self, kind: str) -> int:
         """How many shapes give the kind."""
@@ -154,7 +164,7 @@ def _parts(chain: Chain) -> list[str | _Use]:
 
 @dataclass(frozen=True, slots=True)
 class _Start:
-    """What every search of one question begins with.
+    """What every search for one wanted kind begins with; searches change nothing of it.
 
     `alone` are the tools that one value of a kind is enough for, the quickest first: most are such, and few of them matter.
     Of the other shapes, `needs` are their kinds, the most specific first, and `watch` has each under the kind that comes
@@ -164,7 +174,6 @@ class _Start:
     """
 
     finder: ChainFinder
-    have: Counter[str]
     want: str
     rest: dict[int, float]
     members: dict[int, tuple[tuple[float, str], ...]] = field(default_factory=dict)
@@ -176,8 +185,8 @@ class _Start:
     demand: dict[str, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, finder: ChainFinder, have: Counter[str], want: str, usable: Callable[[str], bool] | None) -> _Start:
-        start = cls(finder, have, want, finder.relevant(want))
+    def of(cls, finder: ChainFinder, want: str, usable: Callable[[str], bool] | None) -> _Start:
+        start = cls(finder, want, finder.relevant(want))
         for s in sorted(start.rest):
             shape = finder.shapes[s]
             members = shape.members if usable is None else tuple(m for m in shape.members if usable(m[1]))
@@ -209,18 +218,18 @@ class _Search:
     """One run forward in time, without some tools and some uses of what is given, for a chain that costs no more than
     `beyond_s`."""
 
-    def __init__(self, start: _Start, without: frozenset[str | _Use], beyond_s: float) -> None:
-        self.start, self.without, self.latest_s = start, without, beyond_s + 1e-9
+    def __init__(self, start: _Start, have: Counter[str], without: frozenset[str | _Use], beyond_s: float) -> None:
+        self.start, self.have, self.without, self.latest_s = start, have, without, beyond_s + 1e-9
         self.pushed = 0
         self.values: list[_Value] = []
         self.events: list[tuple[float, int, str, int, Callable[[float], Chain | None]]] = []
         self.here: dict[str, list[int]] = {}
         self.watch = {kind: dict.fromkeys(waiting) for kind, waiting in start.watch.items()}
-        self.again = max((n for kind, n in start.have.items() if not countless(kind)), default=1) - 1
+        self.again = max((n for kind, n in have.items() if not countless(kind)), default=1) - 1
         self.started: dict[int, _Inputs] = {}
 
     def best(self) -> Chain | None:
-        have = self.start.have
+        have = self.have
         for s, needs in self.start.needs.items():
             if not needs:
                 at_home = not have or any(have[kind] for kind in self.start.finder.shapes[s].may)
@@ -240,7 +249,7 @@ class _Search:
 
     def _hand_out_given(self) -> None:
         """What is given goes to inputs of its very kind first, then to those that it is a kind of."""
-        given = [Given(kind, n + 1) for kind, count in sorted(self.start.have.items()) for n in range(count)]
+        given = [Given(kind, n + 1) for kind, count in sorted(self.have.items()) for n in range(count)]
         first = len(self.values)
         self.values += [_Value(one.kind, 0.0, given=one) for one in given]
         for depth in range(max((len(lineage(one.kind)) for one in given), default=0)):
@@ -430,7 +439,7 @@ class _Search:
         if not specific(kind) or (kind, kind) in self.without:
             return None
         taken = set(inputs.values())
-        return next((one for n in range(self.start.have[kind]) if (one := Given(kind, n + 1)) not in taken), None)
+        return next((one for n in range(self.have[kind]) if (one := Given(kind, n + 1)) not in taken), None)
 
 
 def _repeated(made_of: _Inputs) -> set[tuple[int, str]]:
