@@ -131,7 +131,7 @@ def test_a_value_that_fits_in_two_places_goes_where_the_chain_is_cheapest() -> N
         made_up("frame", {"picture": "image", "file": "path"}, "report"),
     ]
     best = ToolGraph.of(tools).chains(["image", "table"], "report")[0]
-    # An image is rarely meant as any path: cheaper to wait half a second less for a new picture than to charge it again.
+    # The given image can be the picture at once, but any file only after a charge of 30 s: by then there is a new picture.
     assert str(best) == "paint(table) -> frame(paint, image) = report"
     assert best.cost_s == pytest.approx(30 + 0.1 + STEP_S)
 
