@@ -85,21 +85,29 @@ def find_tools(folders: Sequence[Path] | None = None) -> tuple[FoundTool, ...]:
     found: dict[str, FoundTool] = {}
     broken: list[FoundTool] = []
     for folder in reversed(asset_folders("tools") if folders is None else tuple(folders)):
-        here: dict[str, FoundTool] = {}
-        for file in sorted(Path(folder).glob("*.py")):
-            if file.name.startswith("_"):
-                continue
-            for one in find_tools_in(file):
-                if one.tool is None:
-                    broken.append(one)
-                elif one.name in here:
-                    both = f"{here[one.name].file} and {file} both define the tool {one.name!r}"
-                    broken.append(FoundTool(one.name, file, error=InvalidTool(both, fix="rename one of them")))
-                else:
-                    here[one.name] = one
-        twice = {one.name for one in broken if one.name in here}
-        found.update({name: one for name, one in here.items() if name not in twice})
+        good, bad = _found_in(Path(folder))
+        found.update(good)
+        for one in bad:  # a broken tool stands for no other one: nothing takes its place unseen
+            found.pop(one.name, None)
+        broken += bad
     return tuple(sorted([*found.values(), *broken], key=lambda one: (one.name, str(one.file))))
+
+
+def _found_in(folder: Path) -> tuple[dict[str, FoundTool], list[FoundTool]]:
+    """The good tools of one folder by name, and the broken ones, among them all that share a name."""
+    good: dict[str, FoundTool] = {}
+    bad: list[FoundTool] = []
+    for file in sorted(folder.glob("*.py")):
+        for one in () if file.name.startswith("_") else find_tools_in(file):
+            if one.tool is None:
+                bad.append(one)
+            elif one.name in good:
+                both = f"{good[one.name].file} and {file} both define the tool {one.name!r}"
+                bad.append(FoundTool(one.name, file, error=InvalidTool(both, fix="rename one of them")))
+            else:
+                good[one.name] = one
+    broken_names = {one.name for one in bad}
+    return {name: one for name, one in good.items() if name not in broken_names}, bad
 
 
 def find_tools_in(file: Path) -> tuple[FoundTool, ...]:

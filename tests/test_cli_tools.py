@@ -111,6 +111,12 @@ def test_a_tool_of_the_working_folder_replaces_the_shipped_one(clean: Path) -> N
     assert [row["from"] for row in rows] == ["here"]
 
 
+def test_a_broken_tool_is_not_replaced_unseen_by_the_shipped_one(clean: Path) -> None:
+    (clean / "mine.py").write_text(UNTYPED.replace("shout", "calculator"))
+    rows = [row for row in parsed(tools("list", "--json")[1]) if row["name"] == "calculator"]
+    assert [(row["from"], "error" in row) for row in rows] == [("here", True)]
+
+
 def test_two_of_one_name_in_a_folder_hide_no_other(clean: Path) -> None:
     (clean / "again.py").write_text(GOOD.split("@tool\ndef make_sheet")[0])
     rows = parsed(tools("list", "--json")[1])
@@ -137,7 +143,7 @@ def test_show_of_a_broken_or_unknown_tool_is_an_error(folder: Path) -> None:
         '  try: set tool.metadata = {"inputs": {argument: kind, ...}, "output": kind}\n',
     )
     code, _, err = tools("show", "calculater")
-    assert code == 2 and "did you mean 'calculator'?" in err
+    assert code == 2 and "did you mean 'calculator'" in err
 
 
 def test_check_finds_everything_wrong(folder: Path) -> None:

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 STEP_S = 0.001
 """Charged for each step, so that of two chains of equal tools the shorter one is the cheaper."""
 RARELY_S = 30.0
-"""Charged where a value stands for something that it is rarely meant as (a number as text), and for a tool that takes
-nothing of what a request has: about one answer of a model, so that a picture is read for its text before the question is
-taken for it, and a list of all files is no answer to everything."""
+"""Charged where a value stands for something that it is rarely meant as (a number as text), for a tool that takes nothing of
+what a request has, and for one that takes the question alone when something came with it. It is about one answer of a model,
+so that a picture is read for its text before the question is taken for it or the picture left aside."""
 MAX_SEARCHES = 64
 
 
@@ -225,6 +225,7 @@ class _Search:
         self.events: list[tuple[float, int, str, int, Callable[[float], Chain | None]]] = []
         self.here: dict[str, list[int]] = {}
         self.watch = {kind: dict.fromkeys(waiting) for kind, waiting in start.watch.items()}
+        self.material = any(kind != "question" for kind in have)
         self.again = max((n for kind, n in have.items() if not countless(kind)), default=1) - 1
         self.started: dict[int, _Inputs] = {}
 
@@ -271,7 +272,8 @@ class _Search:
         here = self.here.setdefault(wanted, [])
         here.append(number)
         if len(here) <= 1 + self.again:
-            self._next_alone(wanted, number, at_s, 0)
+            alone = self.values[number].given is not None and self.values[number].kind == "question" and self.material
+            self._next_alone(wanted, number, at_s + (RARELY_S if alone else 0.0), 0)
         for s in self.watch.pop(wanted, ()):
             if s in self.started:
                 self._instead(s, wanted, number, at_s)

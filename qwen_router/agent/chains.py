@@ -74,12 +74,15 @@ class Chain:
 
     @property
     def identity(self) -> tuple[tuple[str, tuple[tuple[str, Given | int], ...]], ...]:
-        """The same for two chains that do the same."""
-        return tuple((step.tool, tuple(step.inputs.items())) for step in self.steps)
+        """The same for two chains that do the same, but for optional inputs."""
+        return tuple(
+            (step.tool, tuple((arg, s) for arg, s in step.inputs.items() if arg not in step.signature.optional))
+            for step in self.steps
+        )
 
     @property
     def loose(self) -> bool:
-        """Whether it takes something for what it is rarely meant as (a number as text), or starts from nothing given."""
+        """Whether it takes something for what it is rarely meant as (a number as text), or leaves aside what is given."""
         return self.cost_s - self.time_s >= 1.0
 
     def __str__(self) -> str:

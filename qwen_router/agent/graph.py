@@ -99,7 +99,8 @@ class ToolGraph:
         - inputs of one kind in one call take different values; optional ones get what is given of that very kind, unless
           that is a text or a number, which may mean anything;
         - each value is made the quickest way, and no step makes what was there already;
-        - what is rarely meant (a number as text) and tools that take nothing of what is given come late: `Chain.loose`;
+        - what is rarely meant (a number as text), tools that take nothing of what is given, and those that take the question
+          alone when something came with it come late: `Chain.loose`;
         - the last step gives `want`, even when the request has one: who wants a text of a text wants a tool.
 
         Raises `UnknownName` for a kind that nobody knows and `InvalidRequest` for a `limit` outside 1 to 50.
