@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -103,7 +106,23 @@ def test_arithmetic_is_exact(text: str, result: Fraction) -> None:
     assert value(read(text)) == result
 
 
-@pytest.mark.parametrize("text", ["1/2x", "x/2(y+1)", "log 100", "7 % 3", "am", "3 cups", "2 3", "", "x = 3", r"\int x"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1/2x",
+        "(1+1/a)÷(a^2-1)/(a^2+a)",
+        r"8 \div 4/2",
+        "x/2(y+1)",
+        "log 100",
+        "7 % 3",
+        "am",
+        "3 cups",
+        "2 3",
+        "",
+        "x = 3",
+        r"\int x",
+    ],
+)
 def test_what_can_be_read_in_two_ways_or_as_words_is_not_read(text: str) -> None:
     with pytest.raises(NotMathematics):
         read(text)
@@ -242,6 +261,10 @@ def test_equations_forms_and_calculus(question: str, answer: str, wanted: bool |
         ("The fee is $350 000 x 5/100 = $17 500.", UNKNOWN),
         ("He had 3 1/2 - 2 = 1 1/2 hours left.", UNKNOWN),
         (".5*10 = 5 hours", RIGHT),
+        ("Zusammen 1.200 + 300 = 1.500", UNKNOWN),
+        ("1,200 + 300 = 1,500", RIGHT),
+        ("So 1,200 + 300 = 1,600", UNKNOWN),
+        ("So 1,200 + 300 = 1,800", WRONG),
         ("y = 3x - 2 = 10", UNKNOWN),
         ("11 + 5 = 4 (mod 12)", UNKNOWN),
         ("on 2026-11-25 = a Wednesday", UNKNOWN),
@@ -392,3 +415,22 @@ def test_findings_are_plain_values() -> None:
 
     found = of_question("What is 12 * 13?", "It is 146.")
     assert found is not None and json.loads(json.dumps(asdict(found))) == asdict(found)
+
+
+def test_checks_need_neither_langchain_nor_sympy_to_be_imported() -> None:
+    program = (
+        "import sys; import qwen_router.agent.verify as v; "
+        "v.verify('What is 12 * 13?', 'It is 146.', language='en'); "
+        "print(sorted({'langchain', 'langchain_core', 'langgraph', 'sympy', 'duckdb'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_code_is_not_run_where_the_system_cannot_contain_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    import qwen_router.sandbox as sandbox
+
+    bare = replace(sandbox.protects(), network=())
+    monkeypatch.setattr(sandbox, "protects", lambda: bare)
+    (finding,) = verify("Write twice.", "```python\ndef twice(x):\n    return 2 * x\n```", tests=[TESTS])
+    assert finding.ok is None and "cannot contain" in finding.evidence
