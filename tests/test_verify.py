@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from qwen_router import Request, Router
+from qwen_router.agent import verify_units
 from qwen_router.agent.asked import asked
 from qwen_router.agent.figures import agreement, figures_in
 from qwen_router.agent.mathtext import NotMathematics, NoValue, read, same_function, value
@@ -21,7 +22,7 @@ from qwen_router.agent.verify import tests_in as given_tests
 from qwen_router.agent.verify_maths import final_answer, of_equalities, of_question
 from qwen_router.agent.verify_units import units
 from qwen_router.engines.fake import FakeEngine
-from qwen_router.errors import RouterError
+from qwen_router.errors import MissingExtra, RouterError
 from qwen_router.policy import Policy
 from tests.agent_scripts import LARGE, SMALL
 from tests.worlds import machine
@@ -434,3 +435,11 @@ def test_code_is_not_run_where_the_system_cannot_contain_it(monkeypatch: pytest.
     monkeypatch.setattr(sandbox, "protects", lambda: bare)
     (finding,) = verify("Write twice.", "```python\ndef twice(x):\n    return 2 * x\n```", tests=[TESTS])
     assert finding.ok is None and "cannot contain" in finding.evidence
+
+
+def test_without_the_extras_a_conversion_is_not_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> Any:
+        raise MissingExtra.of("pint", extra="tools")
+
+    monkeypatch.setattr(verify_units, "_convert", missing)
+    assert units("Convert 42 km to miles.", "67.6 miles") is None
