@@ -52,6 +52,8 @@ BESIDE = (
     "symbolic",
     "tool_tables",
     "tool_databases",
+    "web",
+    "web_connection",
 )
 """Load tools for the doors, say what these may use, and do what is more than a tool's file holds."""
 BETWEEN_DOORS = {("cli", "service"), ("cli", "agent"), ("agent", "langchain")}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import time
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
@@ -22,7 +23,7 @@ from qwen_router.tool_files import MIB, Entry, below, list_below, open_below, wr
 
 MOST_ROWS = 200
 MOST_WRITE_BYTES = 4 * MIB
-MOST_SEARCHED_FILES, MOST_SEARCHED_BYTES, MOST_HITS = 2000, 4 * MIB, 100
+MOST_SEARCHED_FILES, MOST_SEARCHED_BYTES, MOST_SEARCHED_S, MOST_HITS = 2000, 4 * MIB, 10.0, 100
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
           (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
 
@@ -150,8 +151,11 @@ def search_files(text: str, pattern: str = "*") -> str:
     except InvalidRequest as error:
         raise FileError(str(error)) from None
     wanted = [entry for entry in entries if entry.kind == "file" and _fits(entry, pattern)]
-    rows, looked = [], 0
+    rows, looked, until = [], 0, time.monotonic() + MOST_SEARCHED_S
     for entry in wanted[:MOST_SEARCHED_FILES]:
+        if time.monotonic() > until:
+            more = True
+            break
         try:
             with open_below(root, entry.path) as file:
                 for number, line in enumerate(_lines(file, entry.path), 1):
@@ -179,10 +183,7 @@ def _fits(entry: Entry, pattern: str) -> bool:
 @tool("write_file", args_schema=WriteInput)
 def write_file(path: str, text: str, overwrite: bool = False) -> str:
     """Write a text file, whole or not at all, for example path out/result.txt, text 42. Gives back its path."""
-    try:
-        data = text.encode()
-    except UnicodeEncodeError:
-        raise FileError("the text holds half a character: write whole ones") from None
+    data = text.encode()  # whole characters: pydantic lets no half ones through
     if len(data) > MOST_WRITE_BYTES:
         raise FileError(f"the text has {len(data):,} bytes, and one file may have {MOST_WRITE_BYTES:,}: write several")
     try:

@@ -121,7 +121,7 @@ describe_data.handle_validation_error = _explain_describe
 query_database.handle_validation_error = _explain_database
 list_tables.handle_validation_error = _explain_tables
 query_data.metadata = {
-    "inputs": {"sql": "sql", "path": "data", "other_paths": "data"},
+    "inputs": {"sql": "sql", "path": "data", "other_paths": "paths"},
     "output": "table",
     "untrusted": True,
     "cost_s": 0.3,

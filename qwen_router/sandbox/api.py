@@ -165,4 +165,5 @@ def _outcome(done: Run) -> TestOutcome:
 
 
 def _failure(line: Mapping[str, Any]) -> Failure:
-    return Failure(str(line["test"]), str(line.get("message", "")))
+    name, message = (host.as_text(line.get(key)) or "" for key in ("test", "message"))
+    return Failure(name, message)

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from qwen_router.errors import InvalidRequest
+from qwen_router.sandbox import kernel
 from qwen_router.sandbox.folder import measured, remove
 
 MIB = 1024**2
@@ -147,9 +148,9 @@ def _layout() -> dict[str, Any]:
 def _processes() -> int | None:
     """How many processes the user may have while code runs: those there are and a few. Threads count on Linux.
 
-    None for root, whom the kernel does not count.
+    None where the filter of system calls lets none be made, and for root, whom the kernel does not count.
     """
-    if os.name == "nt" or os.getuid() == 0:
+    if os.name == "nt" or os.getuid() == 0 or (SWITCHES["seccomp"] and kernel.can_filter()):
         return None
     import psutil
 
@@ -190,16 +191,21 @@ class _Child:
             str(Path(__file__).with_name("child.py")),
             str(self.folder / "job"),
         ]
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=self.folder / "work",
-            env=_environment(self.folder / "work"),
-            start_new_session=True,
-            bufsize=0,
-        )
+        try:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                cwd=self.folder / "work",
+                env=_environment(self.folder / "work"),
+                start_new_session=True,
+                bufsize=0,
+            )
+        except OSError as error:
+            raise InvalidRequest(
+                f"the sandbox cannot start {sys.executable!r}: {error.strerror or error}", fix="run from an interpreter"
+            ) from None
         readers = [_Reader(stream, self.limits.output_bytes) for stream in (process.stdout, process.stderr) if stream]
         stopped = None
         try:
@@ -239,7 +245,7 @@ class _Child:
         refused = merged.get("refused")
         if isinstance(refused, str):
             raise InvalidRequest(refused, fix="see docs/sandbox.md for what this system allows")
-        error = _text(merged.get("error"))
+        error = as_text(merged.get("error"))
         if stopped is None and merged.get("done") is not True:
             stopped = self._ended(status)
         if error is not None and error.rstrip().endswith("MemoryError"):
@@ -248,7 +254,7 @@ class _Child:
         return Run(
             stdout=stdout,
             stderr=stderr,
-            value=_text(merged.get("value")),
+            value=as_text(merged.get("value")),
             error=error,
             stopped=stopped,
             seconds=seconds,
@@ -337,5 +343,6 @@ def _told(report: Path) -> tuple[Mapping[str, Any], ...]:
     return tuple(told)
 
 
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+def as_text(value: object) -> str | None:
+    """A text of the report, with half characters written out: nothing after this has to expect them."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else None
