@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 import pytest
 
 from qwen_router import Request, Router
+from qwen_router.agent import verify_units
 from qwen_router.agent.asked import asked
 from qwen_router.agent.figures import agreement, figures_in
 from qwen_router.agent.mathtext import NotMathematics, NoValue, read, same_function, value
@@ -18,7 +22,7 @@ from qwen_router.agent.verify import tests_in as given_tests
 from qwen_router.agent.verify_maths import final_answer, of_equalities, of_question
 from qwen_router.agent.verify_units import units
 from qwen_router.engines.fake import FakeEngine
-from qwen_router.errors import RouterError
+from qwen_router.errors import MissingExtra, RouterError
 from qwen_router.policy import Policy
 from tests.agent_scripts import LARGE, SMALL
 from tests.worlds import machine
@@ -103,7 +107,23 @@ def test_arithmetic_is_exact(text: str, result: Fraction) -> None:
     assert value(read(text)) == result
 
 
-@pytest.mark.parametrize("text", ["1/2x", "x/2(y+1)", "log 100", "7 % 3", "am", "3 cups", "2 3", "", "x = 3", r"\int x"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1/2x",
+        "(1+1/a)÷(a^2-1)/(a^2+a)",
+        r"8 \div 4/2",
+        "x/2(y+1)",
+        "log 100",
+        "7 % 3",
+        "am",
+        "3 cups",
+        "2 3",
+        "",
+        "x = 3",
+        r"\int x",
+    ],
+)
 def test_what_can_be_read_in_two_ways_or_as_words_is_not_read(text: str) -> None:
     with pytest.raises(NotMathematics):
         read(text)
@@ -242,6 +262,10 @@ def test_equations_forms_and_calculus(question: str, answer: str, wanted: bool |
         ("The fee is $350 000 x 5/100 = $17 500.", UNKNOWN),
         ("He had 3 1/2 - 2 = 1 1/2 hours left.", UNKNOWN),
         (".5*10 = 5 hours", RIGHT),
+        ("Zusammen 1.200 + 300 = 1.500", UNKNOWN),
+        ("1,200 + 300 = 1,500", RIGHT),
+        ("So 1,200 + 300 = 1,600", UNKNOWN),
+        ("So 1,200 + 300 = 1,800", WRONG),
         ("y = 3x - 2 = 10", UNKNOWN),
         ("11 + 5 = 4 (mod 12)", UNKNOWN),
         ("on 2026-11-25 = a Wednesday", UNKNOWN),
@@ -392,3 +416,30 @@ def test_findings_are_plain_values() -> None:
 
     found = of_question("What is 12 * 13?", "It is 146.")
     assert found is not None and json.loads(json.dumps(asdict(found))) == asdict(found)
+
+
+def test_checks_need_neither_langchain_nor_sympy_to_be_imported() -> None:
+    program = (
+        "import sys; import qwen_router.agent.verify as v; "
+        "v.verify('What is 12 * 13?', 'It is 146.', language='en'); "
+        "print(sorted({'langchain', 'langchain_core', 'langgraph', 'sympy', 'duckdb'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_code_is_not_run_where_the_system_cannot_contain_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    import qwen_router.sandbox as sandbox
+
+    bare = replace(sandbox.protects(), network=())
+    monkeypatch.setattr(sandbox, "protects", lambda: bare)
+    (finding,) = verify("Write twice.", "```python\ndef twice(x):\n    return 2 * x\n```", tests=[TESTS])
+    assert finding.ok is None and "cannot contain" in finding.evidence
+
+
+def test_without_the_extras_a_conversion_is_not_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> Any:
+        raise MissingExtra.of("pint", extra="tools")
+
+    monkeypatch.setattr(verify_units, "_convert", missing)
+    assert units("Convert 42 km to miles.", "67.6 miles") is None

@@ -38,6 +38,7 @@ _UNCLEAR = re.compile(
     r"/\s*(?:\d[\d.]*|[a-zA-Z])(?:\^\d)?\s*(?:[a-zA-Z(]|\\(?!cdot|times|div|right|quad|[,;:! )\]]))"  # 1/2x
     r"|\\[dt]?frac\s*\{\s*d[^}]*\}\s*\{\s*d\s*[a-z]"  # d/dx
     r"|/\s*\([^()]*\)\s*[\w(]|\blog(?![\d_])|\\log(?!_)|÷\s*\d+\s*\("
+    r"|(?:÷|\\div)\s*(?:\([^()]*\)|[\w.^]+)\s*/|\)\s*/\s*\([^()]*\)\s*/"  # a ÷ b/c: the bar of a fraction was lost
 )
 _POINTS = tuple(Fraction(n, 97) for n in (53, 131, 214, 307, 19, 71, 163, 283, 37, 89, 8, 419))
 

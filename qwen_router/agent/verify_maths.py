@@ -352,12 +352,12 @@ def of_equalities(answer: str, *, language: str = "") -> Finding | None:
     """Equalities between numbers that the answer states: False with the first one that does not hold."""
     if _ELSEWHERE.search(answer):
         return None
-    checked = 0
+    checked, comma = 0, language in DECIMAL_COMMA
     for match in _CLAIM.finditer(_BULLET.sub("", answer)):
-        verdict = _holds(match["left"], match["right"], language)
+        verdict = _holds(match["left"], match["right"], comma)
         checked += verdict is not None
         if verdict is False:
-            said, worked = f"{_plain(match['left'])} = {_plain(match['right'])}", _worked(match["left"], language)
+            said, worked = f"{_plain(match['left'])} = {_plain(match['right'])}", _worked(match["left"], comma)
             return Finding("equality", False, f"{said} is wrong: the left side is {worked}")
     return Finding("equality", True, f"{checked} equalities hold") if checked else None
 
@@ -366,18 +366,26 @@ def _plain(text: str) -> str:
     return " ".join(re.sub(r"[$€£]", "", text).split())
 
 
-def _tree(text: str, language: str) -> Tree:
+def _tree(text: str, comma: bool) -> Tree:
     text = re.sub(r"(?<=[\d)%])\s?x\s?(?=[\d(])", "*", _plain(text).rstrip(".,"))
-    return read(text, decimal_comma=language in DECIMAL_COMMA)
+    return read(text, decimal_comma=comma)
 
 
-def _worked(text: str, language: str) -> str:
-    return _shown(value(_tree(text, language)))
+def _worked(text: str, comma: bool) -> str:
+    return _shown(value(_tree(text, comma)))
 
 
-def _holds(left: str, right: str, language: str) -> bool | None:
+def _holds(left: str, right: str, comma: bool) -> bool | None:
+    """Whether an equality holds; where `1.200` or `1,5` stands in it, in either way of writing decimals."""
+    verdict = _holds_as(left, right, comma)
+    if verdict is False and re.search(r"\d[.,]\d", left) and _holds_as(left, right, not comma) is not False:
+        return None
+    return verdict
+
+
+def _holds_as(left: str, right: str, comma: bool) -> bool | None:
     try:
-        tree = _tree(left, language)
+        tree = _tree(left, comma)
         if not operations(tree):
             return None
         worked = value(tree)
@@ -386,7 +394,7 @@ def _holds(left: str, right: str, language: str) -> bool | None:
     if isinstance(worked, complex):
         return None
     figures = figures_in(right.rstrip(".,"))
-    best = best_agreement(worked, figures, rounded=True)
+    best = best_agreement(worked, figures, rounded=True)  # exactness here blames more right answers than it finds wrong ones
     if best == "off" and "%" in left:
         best = best_agreement(worked * 100, figures, rounded=True)
     return best == "same" or (None if best == "near" else False)

@@ -15,6 +15,7 @@ from typing import Any
 
 from qwen_router.agent.figures import agreement, best_agreement, figures_in, is_about
 from qwen_router.agent.finding import Finding
+from qwen_router.errors import RouterError
 
 _N, _A, _B = r"(?P<n>-?\d[\d.,]*)\s?", r"(?P<a>[^\d\s?.,;:][^?.,;:=]{0,40}?)", r"(?P<b>[^\d\s?.,;:][^?.,;:=]{0,40}?)"
 _ASKS = tuple(
@@ -54,7 +55,10 @@ def units(question: str, answer: str) -> Finding | None:
     numerals = figures_in(match["n"])
     values = numerals[0].values if len(numerals) == 1 else ()
     source, target = match["a"].strip(), match["b"].strip()
-    expected = [number for value in values for number in _converted(value, source, target)]
+    try:
+        expected = [number for value in values for number in _converted(value, source, target)]
+    except RouterError:  # pint or LangChain is not installed
+        return None
     if not expected:
         return None
     first = f"{match['n']} {source} is {expected[0]:.10g} {target}"
