@@ -235,9 +235,8 @@ def test_pictures_go_to_a_file(clean: Path) -> None:
 
 
 def test_no_chain_is_exit_code_3_and_says_what_is_missing(clean: Path) -> None:
-    (clean / "mine.py").write_text(
-        GOOD.replace("make_sheet", "weave").replace('"scan"', '"thread"').replace("sheet", "cloth")
-    )
+    weave = UNTYPED.replace("shout", "weave") + 'weave.metadata = {"inputs": {"text": "thread"}, "output": "cloth"}\n'
+    (clean / "weave.py").write_text(weave)
     code, out, err = tools("graph", "--from", "audio", "--to", "cloth")
     assert (code, out) == (3, "")
     assert err == "no chain leads from audio to cloth: weave gives cloth but needs thread\n  try: --from audio,thread\n"
