@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from qwen_router.agent.agent import Agent
     from qwen_router.agent.events import AgentEvent, Report
 
+WEB_TOOL = "fetch_page"
+
 
 def add_to(app: typer.Typer) -> None:
     app.command("agent")(agent)
@@ -120,13 +122,15 @@ def _made(asked: dict[str, Any], store: Path, stack: ExitStack, *, interactive: 
 
     steps = asked["max_steps"] or Limits().max_steps
     limits = Limits(max_steps=steps) if asked["budget"] is None else Limits.read(asked["budget"], max_steps=steps)
-    context = ToolContext.of(ToolSettings.from_environment())
+    context, allowed = ToolContext.of(ToolSettings.from_environment()), set(asked["allow"] or ())
     if asked["root"] is not None:
         if not Path(asked["root"]).is_dir():
             raise InvalidRequest(f"--root is {asked['root']!r}, which is no folder", fix="make it, or name another")
         context = replace(context, root=Path(asked["root"]))
     if asked["web"] is not None:
         context = replace(context, web_hosts=tuple(asked["web"]))
+        if asked["tools"] is None or WEB_TOOL in asked["tools"]:
+            allowed.add(WEB_TOOL)  # who names hosts has said yes to them
     made = Agent(
         router=router_from(policy=asked["policy"], engine=asked["engine"]),
         tools=_tools(asked["tools"], asked["mcp"], stack),
@@ -134,7 +138,7 @@ def _made(asked: dict[str, Any], store: Path, stack: ExitStack, *, interactive: 
         seed=asked["seed"],
         limits=limits,
         context=context,
-        allow=asked["allow"] or (),
+        allow=allowed,
         approve=ask_person if interactive and sys.stdin.isatty() else None,
         verify=asked["verify"],
         store=store,
