@@ -14,6 +14,7 @@ import importlib.util
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -84,21 +85,29 @@ def find_tools(folders: Sequence[Path] | None = None) -> tuple[FoundTool, ...]:
     found: dict[str, FoundTool] = {}
     broken: list[FoundTool] = []
     for folder in reversed(asset_folders("tools") if folders is None else tuple(folders)):
-        here: dict[str, FoundTool] = {}
-        for file in sorted(Path(folder).glob("*.py")):
-            if file.name.startswith("_"):
-                continue
-            for one in find_tools_in(file):
-                if one.tool is None:
-                    broken.append(one)
-                elif one.name in here:
-                    both = f"{here[one.name].file} and {file} both define the tool {one.name!r}"
-                    broken.append(FoundTool(one.name, file, error=InvalidTool(both, fix="rename one of them")))
-                else:
-                    here[one.name] = one
-        twice = {one.name for one in broken if one.name in here}
-        found.update({name: one for name, one in here.items() if name not in twice})
+        good, bad = _found_in(Path(folder))
+        found.update(good)
+        for one in bad:  # a broken tool stands for no other one: nothing takes its place unseen
+            found.pop(one.name, None)
+        broken += bad
     return tuple(sorted([*found.values(), *broken], key=lambda one: (one.name, str(one.file))))
+
+
+def _found_in(folder: Path) -> tuple[dict[str, FoundTool], list[FoundTool]]:
+    """The good tools of one folder by name, and the broken ones, among them all that share a name."""
+    good: dict[str, FoundTool] = {}
+    bad: list[FoundTool] = []
+    for file in sorted(folder.glob("*.py")):
+        for one in () if file.name.startswith("_") else find_tools_in(file):
+            if one.tool is None:
+                bad.append(one)
+            elif one.name in good:
+                both = f"{good[one.name].file} and {file} both define the tool {one.name!r}"
+                bad.append(FoundTool(one.name, file, error=InvalidTool(both, fix="rename one of them")))
+            else:
+                good[one.name] = one
+    broken_names = {one.name for one in bad}
+    return {name: one for name, one in good.items() if name not in broken_names}, bad
 
 
 def find_tools_in(file: Path) -> tuple[FoundTool, ...]:
@@ -129,15 +138,21 @@ def signature_of(tool: BaseTool) -> ToolSignature:
     fix = 'set tool.metadata = {"inputs": {argument: kind, ...}, "output": kind}'
     if not isinstance(inputs, Mapping) or not isinstance(output, str) or not output:
         raise InvalidTool(f"the tool {tool.name!r} does not say what it takes and gives", fix=fix)
-    if set(inputs) != set(tool.args) or not all(isinstance(kind, str) and kind for kind in inputs.values()):
-        raise InvalidTool(f"the tool {tool.name!r} takes {sorted(tool.args)} but declares {sorted(inputs)}", fix=fix)
+    try:
+        schema = _schema(tool)
+        arguments, required = set(schema.get("properties", ())), schema.get("required", ())
+    except Exception as error:  # pydantic and LangChain raise whatever they meet in a schema that somebody else wrote
+        problem = f"the tool {tool.name!r} has arguments whose schema cannot be read: {type(error).__name__}"
+        raise InvalidTool(problem, fix="describe the arguments with a pydantic model or plain types") from error
+    if set(inputs) != arguments or not all(isinstance(kind, str) and kind for kind in inputs.values()):
+        raise InvalidTool(f"the tool {tool.name!r} takes {sorted(arguments)} but declares {sorted(inputs)}", fix=fix)
     more = {name: metadata[name] for name in _RIGHTS if name in metadata}
     for name, value in more.items():
         kind = bool if name in ("dangerous", "untrusted") else (int, float)
         if not isinstance(value, kind) or (kind is not bool and (isinstance(value, bool) or not 0 <= value < float("inf"))):
             wanted = "true or false" if kind is bool else "seconds"
             raise InvalidTool(f"the tool {tool.name!r} has the {name} {value!r}", fix=f"give {wanted}")
-    optional = frozenset(inputs) - set(_schema(tool).get("required", ()))
+    optional = frozenset(inputs) - set(required)
     return ToolSignature(name=tool.name, inputs=dict(inputs), output=output, optional=optional, **more)
 
 
@@ -209,10 +224,13 @@ def _module(file: Path, changed_ns: int) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and pydantic look their module up while it runs
     try:
-        spec.loader.exec_module(module)
+        with redirect_stdout(sys.stderr):  # what a file prints while it is loaded is no command's output
+            spec.loader.exec_module(module)
     except ModuleNotFoundError as error:
         del sys.modules[name]
         package = (error.name or "").partition(".")[0]
+        if package == "qwen_router":
+            raise InvalidTool(f"{file} needs {error.name!r}, which is not there", fix="update qwen-router") from error
         if package in _EXTRA_PACKAGES:
             raise MissingExtra.of(package, extra="tools") from error
         raise InvalidTool(f"{file} needs the package {package!r}", fix=f"pip install {package}") from error
