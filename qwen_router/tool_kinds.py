@@ -21,12 +21,14 @@ KINDS: Mapping[str, str | None] = {
     **dict.fromkeys(("number", "unit", "expression", "code", "tests", "report", "sql", "json"), "text"),
     **dict.fromkeys(("date", "language", "question", "url", "page", "name", "choice"), "text"),
     "table": None,
+    "listing": None,
     "path": None,
     **dict.fromkeys(("image", "audio", "document", "data"), "path"),
     "plot": "image",
 }
 """Every built-in kind and the kind that it is a kind of, if any. A `name` is a name, a pattern or what to
-search for; a `choice` is one of a few words that a tool lists."""
+search for; a `choice` is one of a few words that a tool lists; a `listing` tells what there is (files, columns), as a table
+that holds none of the data itself."""
 
 _RARELY_MEANT = {
     "text": frozenset({"number", "unit", "expression", "date", "language", "url", "question", "name", "choice"}),
@@ -87,7 +89,7 @@ def as_kind(value: object, kind: str) -> Any:
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise WrongKind(f"wanted a finite number, got {_told(value)}")
         return value
-    if kind == "table":
+    if kind in ("table", "listing"):
         return _table(value)
     if is_a(kind, "path"):
         return _path(value, kind)

@@ -235,9 +235,11 @@ def test_pictures_go_to_a_file(clean: Path) -> None:
 
 
 def test_no_chain_is_exit_code_3_and_says_what_is_missing(clean: Path) -> None:
-    code, out, err = tools("graph", "--from", "audio", "--to", "sheet")
+    weave = UNTYPED.replace("shout", "weave") + 'weave.metadata = {"inputs": {"text": "thread"}, "output": "cloth"}\n'
+    (clean / "weave.py").write_text(weave)
+    code, out, err = tools("graph", "--from", "audio", "--to", "cloth")
     assert (code, out) == (3, "")
-    assert err == "no chain leads from audio to sheet: make_sheet gives sheet but needs scan\n  try: --from audio,scan\n"
+    assert err == "no chain leads from audio to cloth: weave gives cloth but needs thread\n  try: --from audio,thread\n"
     code, out, err = tools("graph", "--from", "audio", "--to", "audio", "--json")
     assert (code, json.loads(out)) == (3, {"chains": []}) and "no tool gives audio" in err
 

@@ -124,11 +124,11 @@ solve_equation.handle_tool_error = simplify_expression.handle_tool_error = find_
 solve_equation.handle_validation_error = _explain_equation
 simplify_expression.handle_validation_error = _explain_form
 find_calculus.handle_validation_error = _explain_calculus
-solve_equation.metadata = {"inputs": {"equation": "expression", "variable": "text"}, "output": "text", **_COMMON}
+solve_equation.metadata = {"inputs": {"equation": "expression", "variable": "name"}, "output": "text", **_COMMON}
 simplify_expression.metadata = {"inputs": {"expression": "expression", "form": "choice"}, "output": "expression", **_COMMON}
 find_calculus.metadata = {
     "inputs": {
-        "operation": "choice", "expression": "expression", "variable": "text", "lower": "expression",
+        "operation": "choice", "expression": "expression", "variable": "name", "lower": "expression",
         "upper": "expression", "point": "expression", "order": "number",
     },
     "output": "expression",

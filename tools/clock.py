@@ -229,7 +229,7 @@ current_time.handle_tool_error = add_to_date.handle_tool_error = date_difference
 current_time.handle_validation_error = _explain_zone
 add_to_date.handle_validation_error = _explain_add
 date_difference.handle_validation_error = _explain_between
-current_time.metadata = {"inputs": {"timezone": "text"}, "output": "date", "cost_s": 0.001}
+current_time.metadata = {"inputs": {"timezone": "name"}, "output": "date", "cost_s": 0.001}
 add_to_date.metadata = {
     "inputs": {"date": "date", "days": "number", "weeks": "number", "months": "number", "years": "number"},
     "output": "date",

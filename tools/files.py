@@ -216,13 +216,18 @@ search_files.handle_validation_error = _explain_search
 write_file.handle_validation_error = _explain_write
 list_files.handle_tool_error = read_file.handle_tool_error = True
 search_files.handle_tool_error = write_file.handle_tool_error = True
-list_files.metadata = {"inputs": {"path": "path", "pattern": "name"}, "output": "table", "untrusted": True}
+list_files.metadata = {"inputs": {"path": "path", "pattern": "name"}, "output": "listing", "untrusted": True}
 read_file.metadata = {
     "inputs": {"path": "path", "from_line": "number", "lines": "number"},
     "output": "text",
     "untrusted": True,
 }
-search_files.metadata = {"inputs": {"text": "name", "pattern": "name"}, "output": "table", "untrusted": True, "cost_s": 0.5}
+search_files.metadata = {
+    "inputs": {"text": "name", "pattern": "name"},
+    "output": "listing",
+    "untrusted": True,
+    "cost_s": 0.5,
+}
 write_file.metadata = {
     "inputs": {"path": "path", "text": "text", "overwrite": "boolean"},
     "output": "path",

@@ -350,7 +350,7 @@ plot_table.handle_validation_error = _explain_table
 plot_numbers.handle_validation_error = _explain_numbers
 _COMMON = {"output": "plot", "cost_s": 0.5, "timeout_s": 60.0, "writes": True}
 plot_table.metadata = {
-    "inputs": {"table": "table", "x": "text", "y": "json", "kind": "choice", "title": "text", "format": "choice"},
+    "inputs": {"table": "table", "x": "name", "y": "json", "kind": "choice", "title": "text", "format": "choice"},
     **_COMMON,
 }
 plot_numbers.metadata = {

@@ -126,11 +126,11 @@ query_data.metadata = {
     "untrusted": True,
     "cost_s": 0.3,
 }
-describe_data.metadata = {"inputs": {"path": "data"}, "output": "table", "untrusted": True, "cost_s": 0.3}
+describe_data.metadata = {"inputs": {"path": "data"}, "output": "listing", "untrusted": True, "cost_s": 0.3}
 query_database.metadata = {
-    "inputs": {"sql": "sql", "database": "text"},
+    "inputs": {"sql": "sql", "database": "name"},
     "output": "table",
     "untrusted": True,
     "cost_s": 0.5,
 }
-list_tables.metadata = {"inputs": {"database": "text"}, "output": "text", "untrusted": True, "cost_s": 0.5}
+list_tables.metadata = {"inputs": {"database": "name"}, "output": "text", "untrusted": True, "cost_s": 0.5}

@@ -99,4 +99,4 @@ def _explain(error: object) -> str:
 
 aggregate.handle_tool_error = True
 aggregate.handle_validation_error = _explain
-aggregate.metadata = {"inputs": {"table": "table", "column": "text", "how": "text"}, "output": "number"}
+aggregate.metadata = {"inputs": {"table": "table", "column": "name", "how": "choice"}, "output": "number"}

@@ -2,7 +2,7 @@
 
 It is a hint, put into the system message where a chain has several steps; the model decides. What the task brings is read
 from files that exist below the root, URLs and code fences; what it wants from a few words in several languages. Where
-nothing is recognised there is no plan, and the model sees its tools alone.
+either is not recognised there is no plan, and the model sees its tools alone.
 
     python -c "from qwen_router.agent.plan import wanted_of; print(wanted_of('Plot the sales by month'))"
 """
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qwen_router.agent.chains import RARELY_S, Chain
+from qwen_router.agent.chains import Chain
 from qwen_router.agent.graph import ToolGraph
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ _WANTED = {
 }
 _WANTS = {kind: re.compile(pattern, re.IGNORECASE) for kind, pattern in _WANTED.items()}
 _SHOWN, _SOUGHT = 3, 12
-_ALWAYS = ("text", "question")
-"""Every task is both."""
+_ALWAYS = ("question", "sql", "expression", "unit", "language", "name", "choice")
+"""A task is a question; the rest are arguments that the model writes by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +61,23 @@ class Plan:
     @property
     def hint(self) -> str | None:
         """What the model is told; None where its tools say as much."""
-        long = [line for line in self.lines if " -> " in line]
-        if not long:
+        if not self.chains or len(self.chains[0].steps) == 1:
             return None
-        return f"A way that may lead there: {long[0]}. Choose another where it does not fit."
+        return f"A way that may lead there: {self.lines[0]}. Choose another where it does not fit."
 
 
 def plan_for(task: str, tools: Sequence[BaseTool], *, root: Path) -> Plan:
     """The plan of a task over these tools. Chains that leave out all that the task brings, or that take something for what
-    it is rarely meant as, are no plans."""
+    it is rarely meant as, are no plans. Raises `InvalidTool` for tools without types."""
     have, files = brought_by(task, root=root)
     want = wanted_of(task)
-    if want is None:
-        return Plan(have, None, files)
     brought = set(have) - set(_ALWAYS)
+    if want is None or not brought:
+        return Plan(have, want, files)
     chains = [
         chain
         for chain in ToolGraph.of(tools).chains(have, want, limit=_SOUGHT)
-        if chain.cost_s - chain.time_s < RARELY_S and (not brought or brought & {need.kind for need in chain.needs})
+        if not chain.loose and brought & {need.kind for need in chain.needs}
     ]
     return Plan(have, want, files, tuple(chains[:_SHOWN]))
 
@@ -88,14 +87,14 @@ def brought_by(task: str, *, root: Path) -> tuple[tuple[str, ...], tuple[str, ..
     have, files = list(_ALWAYS), []
     for match in _FILE.finditer(_URL.sub(" ", task)):
         kind = _KIND_OF_SUFFIX.get(match[1].lower())
-        if kind is not None and _exists(root, match[0]):
+        if kind is not None and match[0] not in files and _exists(root, match[0]):
             files.append(match[0])
             have.append(kind)
     if _URL.search(task):
         have.append("url")
     if _FENCE.search(task):
         have.append("code")
-    return tuple(dict.fromkeys(have)), tuple(dict.fromkeys(files))
+    return tuple(have), tuple(files)
 
 
 def wanted_of(task: str) -> str | None:
