@@ -448,6 +448,23 @@ def test_the_choice_is_kept_when_a_better_model_is_installed_later():
     assert router.embed(["a"]).model == "Qwen/Qwen3-Embedding-0.6B"
 
 
+def test_vectors_of_another_model_are_no_silent_substitute_for_one_that_is_gone():
+    small, large = (
+        ServedBuild("fake", "fake", n, f"Qwen/{n}", None) for n in ("Qwen3-Embedding-0.6B", "Qwen3-Embedding-8B")
+    )
+    engine = FakeEngine(models=[small, large])
+    router = Router(engines=[engine], machine=machine(64), settings=Settings())
+    assert router.embed(["a"]).model == "Qwen/Qwen3-Embedding-8B"
+    engine._builds = (small,)
+    router._served_at = float("-inf")
+    assert router.served()
+    router._refresh = None
+    router._ask_engines()
+    with pytest.raises(NoModelFits, match=r"Embedding-8B' made the vectors so far.*model='Qwen/Qwen3-Embedding-0.6B'"):
+        router.embed(["a"])
+    assert router.embed(["a"], model="Qwen3-Embedding-0.6B").model == "Qwen/Qwen3-Embedding-0.6B"
+
+
 @pytest.mark.parametrize("pin", ["Qwen/Qwen3-Embedding-4B", "qwen3-embedding-4b", "qwen3-embedding:4b"])
 def test_a_model_is_pinned_by_any_of_its_names(pin):
     assert fake_router("Qwen3-Embedding-8B", "Qwen3-Embedding-4B").embed(["a"], model=pin).model == "Qwen/Qwen3-Embedding-4B"

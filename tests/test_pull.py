@@ -95,6 +95,9 @@ def test_a_checkpoint_comes_without_pickles_and_code_and_its_config_last() -> No
     )
     assert [f.path for f in checkpoint_files(files)] == ["tokenizer.json", "model.safetensors", "config.json"]
     assert checkpoint_files(hub_files("config.json", "pytorch_model.bin")) == ()
+    search = hub_files("config.json", "model.safetensors", "modules.json", "1_Pooling/config.json", "onnx/config.json")
+    names = [f.path for f in checkpoint_files(search)]
+    assert names == ["1_Pooling/config.json", "modules.json", "model.safetensors", "config.json"]
     assert [f.path for f in matching_files(files, "*model*")] == ["model.safetensors"]
 
 

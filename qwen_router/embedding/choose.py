@@ -64,17 +64,24 @@ class Chosen:
 
 
 def choose(router: Serving, kind: ModelKind, pin: str | None = None) -> Chosen:
-    """The build that does it. With a pin that model, else the one kept, else the best scored that fits; ties by model,
-    then in the order of the engines, then by the engine's name for it.
+    """The build that does it. With a pin that model, else the one kept, else the best scored that fits; ties by model, then
+    as the engines come.
 
-    Raises `NoModelFits` (what to pull), `UnknownName`, and `InvalidRequest` for a model that is for something else.
+    Raises `NoModelFits` (what to pull; or that what made the vectors so far is gone), `UnknownName`, and `InvalidRequest`
+    for a model that is for something else.
     """
     served = [item for item in router.served() if not kept_away(item, router.policy)]
     able = [found for item in served if (found := _able(router, item, kind)) is not None]
     if pin is not None and pin != "auto":
         return _pinned(router, kind, pin, served, able)
     able = [found for found in able if found.model is None or found.model.modalities == ("text",)]
-    kept = [found for found in able if found.name == router.kept.get(kind)]
+    before = router.kept.get(kind)
+    kept = [found for found in able if found.name == before]
+    if before is not None and not kept and kind == "embedding":
+        raise NoModelFits(
+            f"{before!r} made the vectors so far, and nothing serves it now; another's do not compare with them",
+            fix=f"serve it again, or name another: model={(able[0].name if able else _best_to_get(router, kind).id)!r}",
+        )
     fitting = kept or [found for found in able if _fits(router.machine, found)]
     if not fitting:
         raise _nothing(router, kind, able)

@@ -137,8 +137,8 @@ def _loaded(model: Any, tokenizer: Any, kind: ModelKind, folder: Path) -> _Loade
     config = model.config.get_text_config()
     tail = tuple(backend.encode("", add_special_tokens=True).ids)  # Qwen3-Embedding's tokenizer appends <|endoftext|>
     if not tail:  # its first release left that to the caller
-        end = config.eos_token_id if config.eos_token_id is not None else tokenizer.pad_token_id
-        tail = () if end is None else (int(end[0] if isinstance(end, list) else end),)
+        end = backend.token_to_id("<|endoftext|>")
+        tail = () if end is None else (end,)
     on_cpu = str(model.device) == "cpu"
     weights_mib = sum(p.numel() * p.element_size() for p in model.parameters()) / 1024**2
     return _Loaded(

@@ -25,7 +25,10 @@ _CHECKPOINT = (
     "tokenizer_config.json", "tokenizer.model", "vocab.json", "merges.txt", "special_tokens_map.json", "added_tokens.json",
     "chat_template.jinja", "chat_template.json", "preprocessor_config.json", "video_preprocessor_config.json",
     "processor_config.json", "quantize_config.json", "quant_config.json", "*.tiktoken", "LICENSE*",
+    "modules.json", "config_sentence_transformers.json", "sentence_bert_config.json",
 )  # fmt: skip
+_PARTS = "[0-9]_*/config.json"
+"""What sentence-transformers keeps in folders of their own: how an embedding pools, which words a reranker compares."""
 _HARMLESS = (".gguf", ".safetensors", ".json", ".jinja", ".txt", ".model", ".tiktoken", ".md")
 
 
@@ -109,7 +112,9 @@ def _projector(files: Sequence[HubFile]) -> tuple[HubFile, ...]:
 def checkpoint_files(files: Iterable[HubFile]) -> tuple[HubFile, ...]:
     """Weights, configuration, tokenizer and licence; () without safetensors. `config.json` comes last: the folder is taken
     for a checkpoint as soon as that is there, so everything else must be."""
-    found = [file for file in files if "/" not in file.path and any(fnmatchcase(file.path, p) for p in _CHECKPOINT)]
+    listed = tuple(files)
+    found = [file for file in listed if "/" not in file.path and any(fnmatchcase(file.path, p) for p in _CHECKPOINT)]
+    found += [file for file in listed if file.path.count("/") == 1 and fnmatchcase(file.path, _PARTS)]
     if not any(file.path.endswith(".safetensors") for file in found):
         return ()
     return tuple(sorted(found, key=lambda file: (file.path == "config.json", file.path.endswith(".safetensors"), file.path)))
