@@ -28,7 +28,12 @@ class ToolContext:
     """`root` is the folder that file tools see, and nothing outside it. `web_hosts` is the allow-list of the web tool (none:
     it is off). `databases` are SQLAlchemy URLs by name. `router` answers what specialists are asked (None: the one that this
     process shares). `sandbox_s` and `sandbox_mib` bound code that is run; `output_chars` is what a model gets to read of one
-    result. `on_reply` hears of every reply that a tool got from the router, so that whoever runs it can count what it cost.
+    result.
+
+    `specialist_tokens` is the longest answer of a model that a tool asks, `specialist_thinking_tokens` how much it may think
+    first (None: what the policy says), `specialist_s` when it is given up; `user` is who asks, for the policy's rules and
+    budgets. `on_reply` hears of every such reply, from the thread of the tool, so that whoever runs tools can keep accounts;
+    what it raises ends the tool.
     """
 
     root: Path
@@ -38,6 +43,10 @@ class ToolContext:
     sandbox_s: float = 10.0
     sandbox_mib: int = 512
     output_chars: int = 16_000
+    specialist_tokens: int = 2_048
+    specialist_thinking_tokens: int | None = None
+    specialist_s: float = 120.0
+    user: str | None = None
     on_reply: Callable[[Reply], None] | None = field(default=None, repr=False)
 
     @classmethod

@@ -54,6 +54,7 @@ FILLED: dict[str, Callable[[str], prompts.Messages]] = {
     "translation": lambda x: prompts.translation(
         x, target_languages=x, source_language=x, domain=x, terms={x: x}, context=x, constraints=[x]
     ),
+    "extraction": lambda x: prompts.extraction(x, wanted=x, columns=[x, x]),
     "vision": lambda x: prompts.vision(x, attachments=[PICTURE], context=x, constraints=[x], language=x),
     "document_parsing": lambda x: prompts.document_parsing(attachments=[PICTURE], constraints=[x]),
 }
@@ -344,6 +345,7 @@ def test_the_working_folder_comes_before_the_users_before_what_ships(
 SHIPPED = {
     "coding": (1, "98066210eee1"),
     "document_parsing": (1, "48fe192e4c1a"),
+    "extraction": (1, "b905f59ddf3b"),
     "mathematics": (1, "192aae59676a"),
     "multilingual": (1, "1f7ab7478134"),
     "multiple_choice": (1, "b6217ddd56c7"),

@@ -316,15 +316,20 @@ def test_any_text_as_a_unit_converts_or_is_a_conversion_error(text: str) -> None
 # ── as tools ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_two_shipped_tools_declare_what_they_take_and_give() -> None:
-    assert [signature_of(tool) for tool in TOOLS.values()] == [
+def test_calculator_and_units_declare_what_they_take_and_give() -> None:
+    assert [signature_of(TOOLS[name]) for name in ("calculator", "convert_units")] == [
         ToolSignature("calculator", {"expression": "expression"}, "number"),
         ToolSignature("convert_units", {"value": "number", "from_unit": "unit", "to_unit": "unit"}, "number"),
     ]
 
 
+TAUGHT = ("calculator", "convert_units")
+
+
 def test_a_model_sees_the_names_and_arguments_that_the_demo_model_was_taught() -> None:
-    declared = {name: convert_to_openai_tool(tool)["function"]["parameters"] for name, tool in TOOLS.items()}
+    declared = {
+        name: convert_to_openai_tool(tool)["function"]["parameters"] for name, tool in TOOLS.items() if name in TAUGHT
+    }
     kinds = {name: {k: v["type"] for k, v in parameters["properties"].items()} for name, parameters in declared.items()}
     assert kinds == {
         "calculator": {"expression": "string"},
@@ -377,14 +382,14 @@ def write(folder: Path, file: str, text: str) -> Path:
 def test_the_folder_that_comes_first_wins(tmp_path: Path) -> None:
     first = write(tmp_path / "a", "mine.py", GOOD.format(name="calculator", docs="mine"))
     tools = load_tools([first, FOLDER])
-    assert sorted(tools) == ["calculator", "convert_units"]
+    assert sorted(tools) == sorted(TOOLS)
     assert tools["calculator"].description == "mine"
 
 
 def test_the_working_folder_adds_to_the_shipped_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "tools", "echo.py", GOOD.format(name="echo", docs="says it again"))
     monkeypatch.chdir(tmp_path)
-    assert sorted(load_tools()) == ["calculator", "convert_units", "echo"]
+    assert sorted(load_tools()) == sorted([*TOOLS, "echo"])
 
 
 def test_a_changed_file_is_read_anew(tmp_path: Path) -> None:

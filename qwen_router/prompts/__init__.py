@@ -13,6 +13,7 @@ from qwen_router.prompts.render import Messages, render
 from qwen_router.prompts.tasks import (
     coding,
     document_parsing,
+    extraction,
     mathematics,
     multilingual,
     multiple_choice,
@@ -29,6 +30,7 @@ __all__ = [
     "Variant",
     "coding",
     "document_parsing",
+    "extraction",
     "load_template",
     "mathematics",
     "multilingual",

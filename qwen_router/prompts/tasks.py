@@ -131,6 +131,19 @@ def translation(
     return render("translation", values, family=family, thinking=thinking)
 
 
+def extraction(
+    text: str,
+    *,
+    wanted: str | None = None,
+    columns: Texts = (),
+    family: str | None = None,
+    thinking: bool | None = None,
+) -> Messages:
+    """A table of what the text says, as JSON with `columns` and `rows`; give the request a JSON Schema of the same form."""
+    values = {"text": text, "wanted": wanted, "columns": columns}
+    return render("extraction", values, family=family, thinking=thinking)
+
+
 def vision(
     question: str,
     *,
