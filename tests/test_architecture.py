@@ -41,7 +41,19 @@ ROOMS = (
     "router",
 )
 DOORS = ("langchain", "agent", "service", "cli")
-BESIDE = ("tooling", "tool_context", "tool_files", "sandbox", "symbolic", "tool_tables", "tool_databases", "retrieval", "specialists", "web", "web_connection")  # what tools need, below the doors
+BESIDE = (
+    "tooling",
+    "tool_context",
+    "tool_files",
+    "sandbox",
+    "symbolic",
+    "tool_tables",
+    "tool_databases",
+    "retrieval",
+    "specialists",
+    "web",
+    "web_connection",
+)  # what tools need, below the doors
 BETWEEN_DOORS = {("cli", "service"), ("cli", "agent"), ("agent", "langchain")}
 """`serve` starts the service, `agent` the agent, and the agent is LangChain's, with our model and middleware in it."""
 # Types that stand further left than the room they live in: values without logic, which other rooms name in their signatures.
