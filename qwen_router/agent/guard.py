@@ -236,6 +236,8 @@ def _model_called(step: int, message: AIMessage, seconds: float) -> ModelCalled:
     thought = None if usage is None else usage.get("output_token_details", {}).get("reasoning")
     notes = [f"{violation['kind']}: {violation['detail']}" for violation in about.get("violations", ())]
     notes += [*about.get("failed_attempts", ()), *about.get("changes", ())]
+    if step == 1 and about.get("notice"):
+        notes.append(about["notice"])
     if about.get("escalation"):
         notes.append(f"escalated: {about['escalation']}")
     return ModelCalled(

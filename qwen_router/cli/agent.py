@@ -6,6 +6,7 @@ qwen-router agent "How many grams are 3 kg and 250 g together?"
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from importlib import import_module
 from pathlib import Path
@@ -18,6 +19,8 @@ from qwen_router.errors import InvalidRequest, MissingExtra
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from langchain_core.tools import BaseTool
 
     from qwen_router.agent.agent import Agent
     from qwen_router.agent.events import AgentEvent, Report
@@ -91,25 +94,25 @@ def agent(
         "mcp": None if mcp is None else str(mcp.resolve()),
         "verify": verify,
     }
-    if resume is not None:
-        from qwen_router.agent.runs import Runs
+    with ExitStack() as stack:
+        if resume is not None:
+            from qwen_router.agent.runs import Runs
 
-        known = Runs(kept).get(resume)
-        asked = {**known.options, **{name: value for name, value in asked.items() if value is not None}}
-        made = _made(asked, kept, interactive=not as_json)
-        answers = [approve or reject or False] * len(made.waiting(known.run)) if approve or reject is not None else None
-        events = made.resume_events(known.run, answers=answers)
-    else:
-        task = read_text(words)
-        made = _made(asked, kept, interactive=not as_json)
-        events = made.events(task)
-    report = _told(events, as_json=as_json)
+            known = Runs(kept).get(resume)
+            asked = {**known.options, **{name: value for name, value in asked.items() if value is not None}}
+            made = _made(asked, kept, stack, interactive=not as_json)
+            said = approve or reject is not None
+            answers = [approve or reject or False] * len(made.waiting(known.run)) if said else None
+            report = _told(made.resume_events(known.run, answers=answers), as_json=as_json)
+        else:
+            task = read_text(words)
+            report = _told(_made(asked, kept, stack, interactive=not as_json).events(task), as_json=as_json)
     if report.exit_code:
         raise typer.Exit(report.exit_code)
 
 
-def _made(asked: dict[str, Any], store: Path, *, interactive: bool) -> Agent:
-    """The agent as the options ask for it."""
+def _made(asked: dict[str, Any], store: Path, stack: ExitStack, *, interactive: bool) -> Agent:
+    """The agent as the options ask for it; MCP servers run until `stack` is left."""
     from qwen_router.agent import Agent, Limits
     from qwen_router.cli.agent_trace import ask_person
     from qwen_router.settings import ToolSettings
@@ -126,7 +129,7 @@ def _made(asked: dict[str, Any], store: Path, *, interactive: bool) -> Agent:
         context = replace(context, web_hosts=tuple(asked["web"]))
     made = Agent(
         router=router_from(policy=asked["policy"], engine=asked["engine"]),
-        tools=_tools(asked["tools"], asked["mcp"]),
+        tools=_tools(asked["tools"], asked["mcp"], stack),
         model=asked["model"] or "auto",
         seed=asked["seed"],
         limits=limits,
@@ -140,11 +143,21 @@ def _made(asked: dict[str, Any], store: Path, *, interactive: bool) -> Agent:
     return made
 
 
-def _tools(names: list[str] | None, mcp: str | None) -> list[Any] | None:
-    """What `--tools` and `--mcp` name; None: every tool of ours that loads."""
+def _tools(names: list[str] | None, mcp: str | None, stack: ExitStack) -> list[BaseTool | str] | None:
+    """What `--tools` and `--mcp` name; None: every tool of ours."""
     if mcp is None:
         return None if names is None else list(names)
-    raise NotImplementedError
+    from qwen_router.agent.mcp import mcp_tools
+    from qwen_router.cli.common import dimmed, printable
+    from qwen_router.tooling import load_tools
+
+    ours = load_tools()
+    found = stack.enter_context(mcp_tools(mcp, taken=set(ours)))
+    for server, problem in found.problems.items():
+        dimmed(printable(f"left out: {server}: {problem.problem}"))
+    if names is None:
+        return [*ours.values(), *found.tools.values()]
+    return [found.tools.get(name, name) for name in names]
 
 
 def _told(events: Iterator[AgentEvent], *, as_json: bool) -> Report:

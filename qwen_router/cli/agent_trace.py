@@ -37,7 +37,8 @@ def show(event: AgentEvent) -> None:
         case Started():
             went_on = " goes on" if event.resumed else ""
             _line(
-                f"run {event.run}{went_on}: {len(event.tools)} tools" + (f"; a way: {event.plan[0]}" if event.plan else "")
+                f"run {event.run}{went_on}: {_count(len(event.tools), 'tool')}"
+                + (f"; a way: {event.plan[0]}" if event.plan else "")
             )
         case ModelCalled():
             _line(_model_line(event), hang=4)
@@ -65,7 +66,7 @@ def show(event: AgentEvent) -> None:
 def ending(report: Report) -> list[str]:
     """The report in lines: why it ended, what it took, what was checked, what to do next."""
     spent = report.spending
-    took = [f"{report.steps} step{'' if report.steps == 1 else 's'}", f"{spent.seconds:.1f} s", f"{spent.tokens:,} tokens"]
+    took = [_count(report.steps, "step"), f"{spent.seconds:.1f} s", f"{spent.tokens:,} tokens"]
     if spent.reasoning_tokens:
         took[-1] += f" ({spent.reasoning_tokens:,} thought)"
     took.append(
@@ -105,6 +106,10 @@ def _model_line(event: ModelCalled) -> str:
 
 def _line(text: str, *, hang: int = 4) -> None:
     dimmed(folded(text, to=sys.stderr, hang=hang))
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _seconds(seconds: float) -> str:
