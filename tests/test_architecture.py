@@ -53,7 +53,9 @@ BESIDE = (
     "specialists",
     "web",
     "web_connection",
-)  # what tools need, below the doors
+    "tool_kinds",
+)
+"""Load tools for the doors, say what these may use, and do what is more than a tool's file holds."""
 BETWEEN_DOORS = {("cli", "service"), ("cli", "agent"), ("agent", "langchain")}
 """`serve` starts the service, `agent` the agent, and the agent is LangChain's, with our model and middleware in it."""
 # Types that stand further left than the room they live in: values without logic, which other rooms name in their signatures.

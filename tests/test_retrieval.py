@@ -521,6 +521,12 @@ def test_a_search_that_cannot_be_is_told_why(folder: Path, query: str, path: str
         search(folder, query, path)
 
 
+@pytest.mark.parametrize("root", ["nowhere", "cats.md"])
+def test_a_root_that_is_no_folder_is_told(folder: Path, root: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"there is no folder '.*{root}' to search"):
+        FolderRetriever(root=folder / root, words_only=True).invoke("x")
+
+
 def test_limits_of_files_and_passages_are_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index, "MOST_PASSAGES", 3)
     with pytest.raises(InvalidRequest, match="more than 3 passages"):

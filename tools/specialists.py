@@ -155,10 +155,10 @@ def _asked(name: str, prompt: Any, *, whole: bool = False) -> Answered:
 
 _TIME = {"cost_s": 10, "timeout_s": 150}
 ask_math.metadata = {"inputs": {"problem": "question"}, "output": "text", **_TIME}
-ask_coder.metadata = {"inputs": {"task": "text", "code": "text"}, "output": "text", **_TIME}
-write_code.metadata = {"inputs": {"task": "text", "code": "code", "context": "text"}, "output": "code", **_TIME}
+ask_coder.metadata = {"inputs": {"task": "question", "code": "text"}, "output": "text", **_TIME}
+write_code.metadata = {"inputs": {"task": "question", "code": "code", "context": "text"}, "output": "code", **_TIME}
 ask_vision.metadata = {"inputs": {"question": "question", "image": "image"}, "output": "text", "untrusted": True, **_TIME}
 ask_audio.metadata = {"inputs": {"question": "question", "audio": "audio"}, "output": "text", "untrusted": True, **_TIME}
-ask_translator.metadata = {"inputs": {"task": "text", "language": "language"}, "output": "text", **_TIME}
+ask_translator.metadata = {"inputs": {"task": "question", "language": "language"}, "output": "text", **_TIME}
 ask_math.handle_tool_error = ask_coder.handle_tool_error = write_code.handle_tool_error = True
 ask_vision.handle_tool_error = ask_audio.handle_tool_error = ask_translator.handle_tool_error = True

@@ -76,6 +76,8 @@ def search(root: Path, query: str, path: str = ".", *, router: Searcher | None =
         raise InvalidRequest(
             f"the question has {len(query):,} characters", fix=f"ask in 1 to {MOST_QUERY_CHARS:,} characters"
         )
+    if not root.is_dir():
+        raise InvalidRequest(f"there is no folder {str(root)!r} to search", fix="correct the root folder")
     with _locks.setdefault(index_file(root), threading.Lock()), opened(root) as index:
         refreshed = index.refresh(path)
         passages = index.passages(path)
