@@ -21,7 +21,15 @@ from qwen_router.errors import InvalidRequest
 from qwen_router.sandbox import Limits, Protection, Run, api, host, kernel, protects, run_python
 from qwen_router.sandbox.folder import measured, remove
 
-LIBC = "import ctypes, os\nlibc = ctypes.CDLL(None, use_errno=True)\n"
+LIBC = """
+import os
+try:
+    import ctypes
+    libc = ctypes.CDLL(None, use_errno=True)
+except ImportError:  # where no kernel's wall stands, the audit hook refuses it
+    print('done')
+    raise SystemExit
+"""
 QUICK = Limits(wall_s=0.6)
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="calls of Linux's C library")
 
@@ -91,7 +99,7 @@ def test_attack_a_loop_of_1e9_is_stopped_by_processor_time() -> None:
 
 
 def test_attack_a_loop_that_ignores_signals_is_stopped() -> None:
-    code = "import signal\nfor s in (signal.SIGTERM, signal.SIGINT, signal.SIGXCPU): signal.signal(s, signal.SIG_IGN)\nwhile True: pass"
+    code = "from signal import *\nfor s in (SIGTERM, SIGINT, SIGXCPU): signal(s, SIG_IGN)\nwhile True: pass"
     assert run_python(code, limits=QUICK).stopped == "stopped after 0.6 s"
 
 
@@ -208,8 +216,10 @@ def test_attack_reading_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("QWEN_ROUTER_SECRET", "hidden")
     home = Path.home()
     paths = [
-        secret, tmp_path, home, home / ".bashrc", home / ".ssh", Path(host.__file__), Path(__file__), "/etc/passwd", "/etc/shadow",
-        "/proc/self/environ", "/proc/self/mem", "/proc/self/maps", f"/proc/{os.getpid()}/environ", f"/proc/{os.getpid()}/mem",
+        secret, tmp_path, home, home / ".bashrc", home / ".ssh", Path(host.__file__), Path(__file__), "/etc/passwd",
+        "/etc/shadow",
+        "/proc/self/environ", "/proc/self/mem", "/proc/self/maps", f"/proc/{os.getpid()}/environ",
+        f"/proc/{os.getpid()}/mem",
         f"/proc/{os.getpid()}/cmdline", "/proc/1/environ", "/proc/1/root/etc/passwd", "/proc/self/root/etc/passwd",
         "/proc/self/cwd/../../secret", "/sys/kernel/notes", "/dev/mem", "/dev/sda", "/dev/shm", "/", "/tmp", "/var/log",
         "../report", "../../secret.txt", "../job",
@@ -263,10 +273,12 @@ import os
 victim, new = {str(victim)!r}, {str(tmp_path / "new.txt")!r}
 deeds = [
     lambda: open(victim, 'w'), lambda: open(victim, 'r+'), lambda: open(new, 'w'), lambda: os.truncate(victim, 0),
-    lambda: os.unlink(victim), lambda: os.rename(victim, 'mine'), lambda: os.rename('mine', new), lambda: os.chmod(victim, 0),
+    lambda: os.unlink(victim), lambda: os.rename(victim, 'mine'), lambda: os.rename('mine', new),
+    lambda: os.chmod(victim, 0),
     lambda: os.utime(victim, (0, 0)), lambda: os.link(victim, 'linked'), lambda: os.link('mine', new),
     lambda: os.symlink('x', new), lambda: os.mkdir(new), lambda: os.rmdir(os.path.dirname(victim)),
-    lambda: os.mkfifo(new), lambda: os.mknod(new), lambda: os.chown(victim, 1, 1), lambda: os.setxattr(victim, 'user.a', b'1'),
+    lambda: os.mkfifo(new), lambda: os.mknod(new), lambda: os.chown(victim, 1, 1),
+    lambda: os.setxattr(victim, 'user.a', b'1'),
     lambda: open('/proc/self/oom_score_adj', 'w'), lambda: open('/dev/shm/x', 'w'), lambda: open('/tmp/x', 'w'),
 ]
 open('mine', 'w').close()
@@ -277,7 +289,8 @@ try:
     import ctypes
     libc, v, n = ctypes.CDLL(None, use_errno=True), victim.encode(), new.encode()
     for name, arguments in dict(open=(v, 1), creat=(n, 438), truncate=(v, 0), unlink=(v,), rename=(v, b'mine'), chmod=(v, 0),
-                                link=(v, b'linked'), mkdir=(n, 511), symlink=(b'x', n), chown=(v, 1, 1), mknod=(n, 0o100644, 0),
+                                link=(v, b'linked'), mkdir=(n, 511), symlink=(b'x', n), chown=(v, 1, 1),
+                                mknod=(n, 0o100644, 0),
                                 utimes=(v, 0), removexattr=(v, b'user.a')).items():
         if getattr(libc, name)(*arguments) >= 0: print('GOT by libc', name)
 except ImportError: pass
@@ -330,7 +343,8 @@ def listen():
 for deed in (lambda: socket.create_connection(('127.0.0.1', tcp), 1), datagram, listen,
              lambda: socket.create_connection(('::1', tcp), 1), lambda: socket.getaddrinfo('example.org', 80),
              lambda: urllib.request.urlopen(f'http://127.0.0.1:{{tcp}}/', timeout=1),
-             lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW), lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW),
+             lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW), 
+             lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW),
              lambda: socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM)):
     try: deed(); print('GOT')
     except (OSError, AttributeError) as error: pass
@@ -352,7 +366,7 @@ def test_attack_network_by_the_c_library() -> None:
             LIBC
             + f"""
 import struct
-address = struct.pack('=HH4s8x', 2, int.from_bytes(({server.getsockname()[1]}).to_bytes(2, 'big'), 'little'), bytes([127, 0, 0, 1]))
+address = struct.pack('=H', 2) + struct.pack('!H', {server.getsockname()[1]}) + bytes([127, 0, 0, 1]) + bytes(8)
 for family in (1, 2, 10, 16, 17, 40):
     for kind in (1, 2, 3):
         s = libc.socket(family, kind, 0)
@@ -526,14 +540,19 @@ def test_attack_tracing_rights_and_namespaces_by_system_calls() -> None:
     names = {
         "x86_64": dict(
             ptrace=101, process_vm_readv=310, process_vm_writev=311, setuid=105, setgid=106, setreuid=113, setresuid=117,
-            setgroups=116, capset=126, unshare=272, setns=308, mount=165, umount2=166, pivot_root=155, chroot=161, reboot=169,
-            sethostname=170, init_module=175, kexec_load=246, add_key=248, keyctl=250, perf_event_open=298, bpf=321, seccomp=317,
+            setgroups=116, capset=126, unshare=272, setns=308, mount=165, umount2=166, pivot_root=155, chroot=161,
+            reboot=169,
+            sethostname=170, init_module=175, kexec_load=246, add_key=248, keyctl=250, perf_event_open=298, bpf=321,
+            seccomp=317,
             userfaultfd=323, memfd_create=319, io_uring_setup=425, pidfd_open=434, pidfd_send_signal=424, pidfd_getfd=438,
             open_by_handle_at=304, name_to_handle_at=303, fsopen=430, move_mount=429, open_tree=428, mount_setattr=442,
-            shmget=29, msgget=68, semget=64, mq_open=240, inotify_init1=294, fanotify_init=300, personality=135, quotactl=179,
+            shmget=29, msgget=68, semget=64, mq_open=240, inotify_init1=294, fanotify_init=300, personality=135,
+            quotactl=179,
             swapon=167, iopl=172, ioperm=173, settimeofday=164, clock_settime=227, setpriority=141, sched_setscheduler=144,
-            setrlimit=160, setsid=112, setpgid=109, acct=163, syslog=103, kcmp=312, ioprio_set=251, openat2=437, memfd_secret=447,
-            landlock_create_ruleset=444, modify_ldt=154, vhangup=153, chmod=90, fchmod=91, fchmodat=268, chown=92, utimensat=280,
+            setrlimit=160, setsid=112, setpgid=109, acct=163, syslog=103, kcmp=312, ioprio_set=251, openat2=437,
+            memfd_secret=447,
+            landlock_create_ruleset=444, modify_ldt=154, vhangup=153, chmod=90, fchmod=91, fchmodat=268, chown=92,
+            utimensat=280,
             setxattr=188, mknod=133, truncate=76,
         ),
         "aarch64": dict(
@@ -673,7 +692,11 @@ for path in ({str(tmp_path / "secret.txt")!r}, '/etc/passwd'):
 
 
 def test_attack_packages_beside_python_are_not_found() -> None:
-    code = "for name in ('pip', 'pytest', 'qwen_router', 'pydantic', 'kernel', 'child'):\n    try: __import__(name); print('GOT', name)\n    except ImportError: pass"
+    code = """
+for name in ('pip', 'pytest', 'qwen_router', 'pydantic', 'kernel', 'child', 'testing'):
+    try: __import__(name); print('GOT', name)
+    except ImportError: pass
+"""
     attack(code, against="reading_files")
 
 
@@ -695,7 +718,7 @@ time.sleep(100)
 @pytest.mark.parametrize(
     ("code", "reason"),
     [
-        pytest.param("import ctypes\nctypes.string_at(0)", "crashed", id="a-null-pointer"),
+        pytest.param("import ctypes\nctypes.string_at(0)", "crashed|no ctypes", id="a-null-pointer"),
         pytest.param("import os\nos.abort()", "crashed", id="abort"),
         pytest.param("import os\nos._exit(0)", "left with code 0", id="a-silent-exit"),
         pytest.param("x = '(' * 500 + ')' * 500\neval(x)", "too many nested parentheses", id="nested-brackets"),
@@ -738,7 +761,8 @@ def test_with_one_wall_less_the_others_hold(without: str, tmp_path: Path, monkey
         + f"""
 if libc.open({str(tmp_path / "secret").encode()!r}, 0) >= 0: print('reading_files')
 s = libc.socket(2, 1, 0)
-if s >= 0 and libc.connect(s, b'\\2\\0\\0\\1\\x7f\\0\\0\\1' + bytes(8), 16) == -1 and ctypes.get_errno() == 111: print('network')
+refused = s >= 0 and libc.connect(s, b'\\2\\0\\0\\1\\x7f\\0\\0\\1' + bytes(8), 16) == -1 and ctypes.get_errno() == 111
+if refused: print('network')
 if libc.ptrace(16, {os.getpid()}, 0, 0) == 0: print('tracing')
 if libc.kill({os.getpid()}, 0) == 0: print('signals')
 """
@@ -761,21 +785,36 @@ if libc.kill({os.getpid()}, 0) == 0: print('signals')
         pytest.param("x = 6", None, id="no-expression"),
         pytest.param("print('a')", None, id="none-is-no-value"),
         pytest.param("'日本' + chr(0x1f600)", "'日本😀'", id="any-script"),
-        pytest.param("import json, math, statistics, decimal, fractions, re, sqlite3, csv\nmath.factorial(20)", "2432902008176640000", id="the-library"),
+        pytest.param(
+            "import json, math, statistics, decimal, fractions, re, sqlite3, csv\nmath.factorial(20)",
+            "2432902008176640000",
+            id="the-library",
+        ),
         pytest.param("import numpy as np\nint(np.arange(10).sum())", "45", id="numpy"),
         pytest.param("import asyncio\nasyncio.run(asyncio.sleep(0, 5))", "5", id="asyncio"),
-        pytest.param("from concurrent.futures import ThreadPoolExecutor as P\nlist(P(2).map(abs, [-1, 2]))", "[1, 2]", id="threads"),
-        pytest.param("from dataclasses import dataclass\n@dataclass\nclass P:\n    x: int\nP(1)", "P(x=1)", id="dataclasses"),
+        pytest.param(
+            "from concurrent.futures import ThreadPoolExecutor as P\nlist(P(2).map(abs, [-1, 2]))", "[1, 2]", id="threads"
+        ),
+        pytest.param(
+            "from dataclasses import dataclass\n@dataclass\nclass P:\n    x: int\nP(1)", "P(x=1)", id="dataclasses"
+        ),
         pytest.param("open('a.txt', 'w').write('hello')\nopen('a.txt').read()", "'hello'", id="files-of-its-own"),
-        pytest.param("import tempfile\nwith tempfile.TemporaryDirectory() as d: pass\nd != ''", "True", id="temporary-files"),
-        pytest.param("from zoneinfo import ZoneInfo\nimport datetime as d\nd.datetime(2026, 7, 1, tzinfo=ZoneInfo('Europe/Paris')).utcoffset().seconds", "7200", id="zones"),
+        pytest.param(
+            "import tempfile\nwith tempfile.TemporaryDirectory() as d: pass\nd != ''", "True", id="temporary-files"
+        ),
+        pytest.param(
+            "from zoneinfo import ZoneInfo\nimport datetime as d\n"
+            "d.datetime(2026, 7, 1, tzinfo=ZoneInfo('Europe/Paris')).utcoffset().seconds",
+            "7200",
+            id="zones",
+        ),
         pytest.param("import os, pathlib\nstr(pathlib.Path.home()) == os.getcwd()", "True", id="a-home-of-its-own"),
         pytest.param("open('m.py', 'w').write('y = 3')\nimport m\nm.y", "3", id="modules-of-its-own"),
         pytest.param("'x' * 20_000", "'" + "x" * 9_999 + "... (20,002 characters)", id="a-long-value"),
         pytest.param("import random\nrandom.seed(1)\nrandom.random()", "0.13436424411240122", id="random"),
         pytest.param("exit()", None, id="a-clean-exit"),
     ],
-)  # fmt: skip
+)
 def test_honest_code_runs(code: str, value: str | None) -> None:
     done = run_python(code)
     assert (done.value, done.error, done.stopped) == (value, None, None)

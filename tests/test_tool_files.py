@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import sys
@@ -9,10 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from langchain_core.messages import ToolMessage
+from langchain_core.tools import BaseTool
 
 from qwen_router import tool_files
 from qwen_router.errors import InvalidRequest
+from qwen_router.tool_context import ToolContext, using
 from qwen_router.tool_files import below, copied_below, list_below, open_below, read_below, write_below
+from qwen_router.tooling import load_tools, signature_of
 
 SECRET = "the secret outside"
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
@@ -343,3 +348,106 @@ def test_no_descriptor_is_left_open(root: Path) -> None:
     list_below(root, deep=True)
     write_below(root, "a/b/c", b"x")
     assert len(list(folder.iterdir())) == before
+
+
+# ── the tools ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def tools() -> dict[str, BaseTool]:
+    return load_tools([Path(__file__).parent.parent / "tools"])
+
+
+def ask(tool: BaseTool, root: Path, **args: object) -> ToolMessage:
+    with using(ToolContext(root=root, output_chars=400)):
+        message = tool.invoke({"type": "tool_call", "id": "1", "name": tool.name, "args": args})
+    assert isinstance(message, ToolMessage)
+    return message
+
+
+def test_list_files_is_a_table(tools: dict[str, BaseTool], root: Path) -> None:
+    table = json.loads(ask(tools["list_files"], root, path="data").content)
+    assert table["columns"] == ["path", "kind", "bytes", "changed"]
+    assert table["rows"][0][:3] == ["data/Sales.csv", "file", 8]
+    deep = json.loads(ask(tools["list_files"], root, pattern="**/*.TXT").content)
+    assert [row[0] for row in deep["rows"]] == ["data/deep/notes.txt"]
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        pytest.param("naïve 日本".encode(), "naïve 日本", id="utf-8"),
+        pytest.param("\ufeffmark".encode(), "mark", id="utf-8-with-a-mark"),
+        pytest.param("wide 日本".encode("utf-16"), "wide 日本", id="utf-16"),
+        pytest.param("中文内容".encode("gb18030"), "中文内容", id="gb18030"),
+        pytest.param(b"caf\xe9 ol\xe9", "café olé", id="windows-1252"),
+        pytest.param(b"a\r\nb\r\n", "a\nb", id="windows-lines"),
+        pytest.param(b"no end", "no end", id="no-last-line-break"),
+    ],
+)
+def test_read_file_reads_text_as_people_keep_it(tools: dict[str, BaseTool], root: Path, content: bytes, text: str) -> None:
+    (root / "a.txt").write_bytes(content)
+    assert ask(tools["read_file"], root, path="a.txt").content == text
+
+
+def test_read_file_reads_a_part_and_says_where_it_goes_on(tools: dict[str, BaseTool], root: Path) -> None:
+    (root / "a.txt").write_text("".join(f"line {n}\n" for n in range(1, 101)))
+    told = ask(tools["read_file"], root, path="a.txt", from_line=3, lines=2).content
+    assert told == "line 3\nline 4\n[more from line 5]"
+    assert "[more from line" in ask(tools["read_file"], root, path="a.txt").content
+    assert len(ask(tools["read_file"], root, path="a.txt").content) < 600
+    (root / "wide.txt").write_text("x" * 3_000_000)
+    assert ask(tools["read_file"], root, path="wide.txt").content.startswith("x" * 400 + "...")
+
+
+@pytest.mark.parametrize(
+    ("tool", "args", "told"),
+    [
+        pytest.param("read_file", {"path": "picture.png"}, "binary data", id="binary"),
+        pytest.param("read_file", {"path": "empty.txt"}, "is empty", id="empty"),
+        pytest.param("read_file", {"path": "data/Sales.csv", "from_line": 9}, "has 2 lines", id="beyond-the-end"),
+        pytest.param("read_file", {"path": "../outside/secret.txt"}, "outside the tools' folder", id="outside"),
+        pytest.param("read_file", {"path": "data"}, "a folder", id="a-folder"),
+        pytest.param("read_file", {"path": "sales.csv"}, "did you mean 'data/Sales.csv'", id="a-close-name"),
+        pytest.param("read_file", {"path": "a", "from_line": 0}, "read_file takes path", id="a-wrong-line"),
+        pytest.param("list_files", {"path": "nope"}, "there is no 'nope'", id="no-folder"),
+        pytest.param("list_files", {"path": "/etc"}, "outside", id="list-outside"),
+        pytest.param("write_file", {"path": "../x", "text": "x"}, "outside", id="write-outside"),
+        pytest.param("write_file", {"path": "data/Sales.csv", "text": "x"}, "exists already", id="no-overwriting-unasked"),
+        pytest.param("write_file", {"path": "x", "text": "\ud800"}, "write_file takes path", id="half-a-character"),
+        pytest.param("write_file", {"path": "x"}, "write_file takes path, text", id="no-text"),
+        pytest.param("search_files", {"text": ""}, "search_files takes text", id="nothing-to-look-for"),
+    ],
+)
+def test_what_file_tools_refuse_is_told(
+    tools: dict[str, BaseTool], root: Path, tool: str, args: dict[str, object], told: str
+) -> None:
+    (root / "picture.png").write_bytes(b"\x89PNG\0\0")
+    (root / "empty.txt").touch()
+    message = ask(tools[tool], root, **args)
+    assert message.status == "error"
+    assert told in message.content
+    assert SECRET not in message.content
+
+
+def test_search_files_finds_lines(tools: dict[str, BaseTool], root: Path) -> None:
+    (root / "picture.png").write_bytes(b"\x89PNG\0NOTES")
+    table = json.loads(ask(tools["search_files"], root, text="NOTES").content)
+    assert table == {"columns": ["path", "line", "text"], "rows": [["data/deep/notes.txt", 1, "notes"]]}
+    nothing = json.loads(ask(tools["search_files"], root, text="xyz", pattern="*.txt").content)
+    assert nothing["note"] == "1 of 1 files looked into"
+
+
+def test_write_file_gives_back_a_path_that_read_file_takes(tools: dict[str, BaseTool], root: Path) -> None:
+    path = ask(tools["write_file"], root, path="./out/../out/a.txt", text="olé").content
+    assert path == "out/a.txt"
+    assert ask(tools["read_file"], root, path=path).content == "olé"
+    assert ask(tools["write_file"], root, path=path, text="new", overwrite=True).status == "success"
+    assert (root / path).read_text() == "new"
+
+
+def test_file_tools_declare_what_they_are(tools: dict[str, BaseTool]) -> None:
+    assert [signature_of(tools[name]).dangerous for name in ("list_files", "read_file", "search_files", "write_file")] == [
+        False, False, False, True,
+    ]  # fmt: skip
+    assert all(signature_of(tools[name]).untrusted for name in ("list_files", "read_file", "search_files"))

@@ -179,10 +179,7 @@ def _fits(entry: Entry, pattern: str) -> bool:
 @tool("write_file", args_schema=WriteInput)
 def write_file(path: str, text: str, overwrite: bool = False) -> str:
     """Write a text file, whole or not at all, for example path out/result.txt, text 42. Gives back its path."""
-    try:
-        data = text.encode()
-    except UnicodeEncodeError:
-        raise FileError("the text holds half a character: write whole ones") from None
+    data = text.encode()  # whole characters: pydantic lets no half ones through
     if len(data) > MOST_WRITE_BYTES:
         raise FileError(f"the text has {len(data):,} bytes, and one file may have {MOST_WRITE_BYTES:,}: write several")
     try:

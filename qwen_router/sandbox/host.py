@@ -190,16 +190,21 @@ class _Child:
             str(Path(__file__).with_name("child.py")),
             str(self.folder / "job"),
         ]
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=self.folder / "work",
-            env=_environment(self.folder / "work"),
-            start_new_session=True,
-            bufsize=0,
-        )
+        try:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                cwd=self.folder / "work",
+                env=_environment(self.folder / "work"),
+                start_new_session=True,
+                bufsize=0,
+            )
+        except OSError as error:
+            raise InvalidRequest(
+                f"the sandbox cannot start {sys.executable!r}: {error.strerror or error}", fix="run from an interpreter"
+            ) from None
         readers = [_Reader(stream, self.limits.output_bytes) for stream in (process.stdout, process.stderr) if stream]
         stopped = None
         try:

@@ -81,7 +81,10 @@ class _Bench:
             raise
         except BaseException as error:
             failed = isinstance(error, AssertionError) and not only_errors
-            self.tell(test=name, outcome="failed" if failed else "error", message=self.trace(error))
+            message = self.trace(error)
+            if isinstance(error, ModuleNotFoundError) and error.name == "pytest":
+                message += "\nthere is no pytest here: write asserts, functions test_*, try/except, or unittest"
+            self.tell(test=name, outcome="failed" if failed else "error", message=message)
             return False
         if not only_errors:
             self.tell(test=name, outcome="passed", message="")
