@@ -19,16 +19,21 @@ from typing import Any
 KINDS: Mapping[str, str | None] = {
     "text": None,
     **dict.fromkeys(("number", "unit", "expression", "code", "tests", "report", "sql", "json"), "text"),
-    **dict.fromkeys(("date", "language", "question", "url", "page"), "text"),
+    **dict.fromkeys(("date", "language", "question", "url", "page", "name", "choice"), "text"),
     "table": None,
     "path": None,
     **dict.fromkeys(("image", "audio", "document", "data"), "path"),
     "plot": "image",
 }
-"""Every built-in kind and the kind that it is a kind of, if any."""
+"""Every built-in kind and the kind that it is a kind of, if any. A `name` is a name, a pattern or what to
+search for; a `choice` is one of a few words that a tool lists."""
 
-_RARELY_MEANT = frozenset({"number", "unit", "expression", "date", "language", "url", "question"})
-"""Kinds of text of a few characters, or that say what to do: usable as text, but rarely the text that a tool is for."""
+_RARELY_MEANT = {
+    "text": frozenset({"number", "unit", "expression", "date", "language", "url", "question", "name", "choice"}),
+    "path": frozenset({"image", "audio", "plot"}),
+}
+"""What is usable as a text but rarely the text that a tool is for: a few characters, or what is to be done with a text. And
+files that hold no text, for tools that take any file."""
 
 MAX_VALUE_CHARS = 10_000_000
 """What one value may hold, in characters of text or JSON; about what a chain of tools can hand on without harm."""
@@ -57,7 +62,12 @@ def is_a(kind: str, wanted: str) -> bool:
 @cache
 def rarely_meant(kind: str, wanted: str) -> bool:
     """Whether `kind` may stand for `wanted` but seldom should: a number where a text is to be summarised."""
-    return kind != wanted and kind in _RARELY_MEANT
+    return kind in _RARELY_MEANT.get(wanted, ())
+
+
+def specific(kind: str) -> bool:
+    """Whether a value of the kind is likely meant wherever that very kind is taken. A text or a number may be anything."""
+    return kind not in ("text", "number")
 
 
 def countless(kind: str) -> bool:

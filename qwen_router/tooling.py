@@ -129,15 +129,21 @@ def signature_of(tool: BaseTool) -> ToolSignature:
     fix = 'set tool.metadata = {"inputs": {argument: kind, ...}, "output": kind}'
     if not isinstance(inputs, Mapping) or not isinstance(output, str) or not output:
         raise InvalidTool(f"the tool {tool.name!r} does not say what it takes and gives", fix=fix)
-    if set(inputs) != set(tool.args) or not all(isinstance(kind, str) and kind for kind in inputs.values()):
-        raise InvalidTool(f"the tool {tool.name!r} takes {sorted(tool.args)} but declares {sorted(inputs)}", fix=fix)
+    try:
+        schema = _schema(tool)
+        arguments, required = set(schema.get("properties", ())), schema.get("required", ())
+    except Exception as error:  # pydantic and LangChain raise whatever they meet in a schema that somebody else wrote
+        problem = f"the tool {tool.name!r} has arguments whose schema cannot be read: {type(error).__name__}"
+        raise InvalidTool(problem, fix="describe the arguments with a pydantic model or plain types") from error
+    if set(inputs) != arguments or not all(isinstance(kind, str) and kind for kind in inputs.values()):
+        raise InvalidTool(f"the tool {tool.name!r} takes {sorted(arguments)} but declares {sorted(inputs)}", fix=fix)
     more = {name: metadata[name] for name in _RIGHTS if name in metadata}
     for name, value in more.items():
         kind = bool if name in ("dangerous", "untrusted") else (int, float)
         if not isinstance(value, kind) or (kind is not bool and (isinstance(value, bool) or not 0 <= value < float("inf"))):
             wanted = "true or false" if kind is bool else "seconds"
             raise InvalidTool(f"the tool {tool.name!r} has the {name} {value!r}", fix=f"give {wanted}")
-    optional = frozenset(inputs) - set(_schema(tool).get("required", ()))
+    optional = frozenset(inputs) - set(required)
     return ToolSignature(name=tool.name, inputs=dict(inputs), output=output, optional=optional, **more)
 
 
@@ -213,6 +219,8 @@ def _module(file: Path, changed_ns: int) -> ModuleType:
     except ModuleNotFoundError as error:
         del sys.modules[name]
         package = (error.name or "").partition(".")[0]
+        if package == "qwen_router":
+            raise InvalidTool(f"{file} needs {error.name!r}, which is not there", fix="update qwen-router") from error
         if package in _EXTRA_PACKAGES:
             raise MissingExtra.of(package, extra="tools") from error
         raise InvalidTool(f"{file} needs the package {package!r}", fix=f"pip install {package}") from error

@@ -41,7 +41,6 @@ ROOMS = (
     "router",
 )
 DOORS = ("langchain", "agent", "service", "cli")
-BESIDE = (
     "tooling",
     "tool_context",
     "tool_files",

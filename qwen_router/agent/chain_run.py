@@ -2,8 +2,8 @@
 
 A tool may raise anything, hang, or give something else than it said: the run ends with the named reason and with every
 value that was there by then. A tool that hangs is left behind in a thread that keeps no process from ending; it cannot be
-stopped, so what it does late is its own affair (code that is run for a model belongs into the sandbox). Making chains is
-`chains`; asking a person is the caller's (`approve`).
+stopped, so what it does late is its own affair (code that is run for a model belongs into the sandbox). Finding chains is
+`chain_search`; asking a person is the caller's (`approve`).
 
     python -c "from qwen_router.agent.graph import ToolGraph; from qwen_router.agent.chain_run import run_chain; \\
         print(run_chain(ToolGraph.load().chains(['expression'], 'number')[0], {'expression': '6 * 7'}).value)"

@@ -1,6 +1,6 @@
 """The graph of tools: what each takes and gives, joined on kinds; what is wrong with it; and chains through it.
 
-Kinds and tools are nodes of a networkx graph (kind -> tool that takes it -> kind that it gives). Planning is `chains`,
+Kinds and tools are nodes of a networkx graph (kind -> tool that takes it -> kind that it gives). Planning is `chain_search`,
 pictures are `graph_drawing`, running is `chain_run`. Kinds are all that is known here: whether a chain makes sense for a
 request, a model or a person says.
 
@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from qwen_router.agent.chains import Chain, ChainFinder
+from qwen_router.agent.chain_search import ChainFinder
+from qwen_router.agent.chains import Chain
 from qwen_router.agent.graph_problems import Problem, problems_of, required_kinds
 from qwen_router.errors import InvalidRequest, InvalidTool, UnknownName
 from qwen_router.tool_kinds import KINDS, lineage
@@ -95,8 +96,10 @@ class ToolGraph:
         seconds of the critical path, then of all steps, then fewer steps, then names. Each further chain does without a tool
         of one before it, or without something given that it used. In a chain
 
-        - inputs of one kind in one call take different values; optional ones are filled with what is given, never made;
+        - inputs of one kind in one call take different values; optional ones get what is given of that very kind, unless
+          that is a text or a number, which may mean anything;
         - each value is made the quickest way, and no step makes what was there already;
+        - what is rarely meant (a number as text) and tools that take nothing of what is given come late: `Chain.loose`;
         - the last step gives `want`, even when the request has one: who wants a text of a text wants a tool.
 
         Raises `UnknownName` for a kind that nobody knows and `InvalidRequest` for a `limit` outside 1 to 50.

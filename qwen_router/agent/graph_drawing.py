@@ -203,18 +203,43 @@ def _routed(picture: Picture) -> Picture:
 
 
 def _rows(picture: Picture) -> list[float]:
-    """The middle of each box, in pixels from the top: columns are centred beside each other, boxes in their order."""
+    """The middle of each box, in pixels from the top: the longest column evenly, the others beside what they join."""
     columns: dict[int, list[int]] = {}
     for n, box in enumerate(picture.boxes):
         columns.setdefault(box.column, []).append(n)
-    longest = max((len(rows) for rows in columns.values()), default=0)
+    if not columns:
+        return []
+    longest = max(columns, key=lambda c: (len(columns[c]), -c))
+    bottom = _MARGIN_PX + 22 + (len(columns[longest]) - 1) * _ROW_PX
     middles = [0.0] * len(picture.boxes)
-    for rows in columns.values():
-        step = _ROW_PX * min(2.0, longest / len(rows))
-        top = _MARGIN_PX + 22 + (longest - 1) * _ROW_PX / 2 - (len(rows) - 1) * step / 2
-        for r, n in enumerate(rows):
-            middles[n] = top + r * step
+    for row, n in enumerate(columns[longest]):
+        middles[n] = _MARGIN_PX + 22 + row * _ROW_PX
+    near: dict[int, list[int]] = {}
+    for line in picture.lines:
+        near.setdefault(line.start, []).append(line.end)
+        near.setdefault(line.end, []).append(line.start)
+    for column, placed in [*((c, c + 1) for c in range(longest - 1, -1, -1)), *((c, c - 1) for c in columns if c > longest)]:
+        wanted = {
+            n: _mean(middles[m] for m in near.get(n, ()) if picture.boxes[m].column == placed)
+            or (_MARGIN_PX + 22 + bottom) / 2
+            for n in columns[column]
+        }
+        order = sorted(wanted, key=lambda n: (wanted[n], n))
+        for n, middle in zip(order, _apart([wanted[n] for n in order], bottom), strict=True):
+            middles[n] = middle
     return middles
+
+
+def _apart(wanted: Sequence[float], bottom: float) -> list[float]:
+    """Places as near as easily had to those that are wanted (in their order), a row apart and not below `bottom`."""
+    places: list[float] = []
+    for want in wanted:
+        places.append(max(want, places[-1] + _ROW_PX) if places else want)
+    limit = bottom
+    for n in range(len(places) - 1, -1, -1):
+        places[n] = min(places[n], limit)
+        limit = places[n] - _ROW_PX
+    return places
 
 
 def _gap(picture: Picture, column: int) -> float:

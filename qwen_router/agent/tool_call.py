@@ -66,9 +66,9 @@ def call(step: Step, arguments: Mapping[str, Any], max_chars: int) -> Answer:
     try:
         tool = _bare(step.runs)
         if is_async(tool) and getattr(tool, "func", None) is None:
-            value = asyncio.run(tool.ainvoke(dict(arguments)))
+            value = asyncio.run(tool.ainvoke(_fitted(tool, arguments)))
         else:
-            value = tool.invoke(dict(arguments))
+            value = tool.invoke(_fitted(tool, arguments))
         return _judged(step, value, max_chars, began)
     except (
         BaseException
@@ -80,7 +80,8 @@ async def acall(step: Step, arguments: Mapping[str, Any], max_chars: int) -> Ans
     """Call an async tool in this event loop."""
     began = time.monotonic()
     try:
-        value = await _bare(step.runs).ainvoke(dict(arguments))
+        tool = _bare(step.runs)
+        value = await tool.ainvoke(_fitted(tool, arguments))
         return _judged(step, value, max_chars, began)
     except (Exception, SystemExit) as error:
         return _failed(step, error, began)
@@ -88,6 +89,21 @@ async def acall(step: Step, arguments: Mapping[str, Any], max_chars: int) -> Ans
 
 def _bare(tool: BaseTool) -> BaseTool:
     return tool.model_copy(update={"handle_tool_error": False, "handle_validation_error": False})
+
+
+def _fitted(tool: BaseTool, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments, a text or number as a list of one where the schema wants a list (of paths, say)."""
+    schema = tool.args
+    return {
+        arg: [value] if isinstance(value, str | int | float) and wants_list(schema.get(arg, {})) else value
+        for arg, value in arguments.items()
+    }
+
+
+def wants_list(schema: Mapping[str, Any]) -> bool:
+    """Whether an argument's JSON Schema allows a list and no single text or number."""
+    types = {part.get("type") for part in (schema, *schema.get("anyOf", ()))} - {None, "null"}
+    return types == {"array"}
 
 
 def _judged(step: Step, value: Any, max_chars: int, began: float) -> Answer:

@@ -290,6 +290,7 @@ _SCHEMA_TYPES = {"number": {"number", "integer"}, "table": {"object"}}
 
 def _schema_slips(one: FoundTool) -> list[str]:
     """Arguments whose schema cannot hold a value of the kind that they declare."""
+    from qwen_router.agent.tool_call import wants_list
     from qwen_router.tool_kinds import is_a
 
     assert one.tool is not None and one.signature is not None
@@ -299,7 +300,7 @@ def _schema_slips(one: FoundTool) -> list[str]:
         text = is_a(kind, "text") or is_a(kind, "path")
         fitting = _SCHEMA_TYPES.get(kind) or ({"string"} if text else None)
         declared = schema.get(arg, {}).get("type")
-        if fitting and isinstance(declared, str) and declared not in fitting:
+        if fitting and isinstance(declared, str) and declared not in fitting and not wants_list(schema[arg]):
             slips.append(f"it declares {kind} for {arg!r}, but its schema wants {declared}")
     return slips
 
@@ -336,8 +337,7 @@ def _told(chains: Sequence[Chain]) -> list[str]:
     lines = []
     for n, chain in enumerate(chains, 1):
         side_by_side = f", {chain.work_s:.3g} s of work" if chain.work_s > chain.time_s + 1e-9 else ""
-        rarely = "; takes a value for what it is rarely meant as" if chain.cost_s > chain.time_s + 1 else ""
-        lines.append(f"{n}  about {chain.time_s:.3g} s{side_by_side}{rarely}")
+        lines.append(f"{n}  about {chain.time_s:.3g} s{side_by_side}{'; a loose fit' if chain.loose else ''}")
         for at, step in enumerate(chain.steps, 1):
             sources = [
                 f"{arg}={source.name if isinstance(source, Given) else f'step {source + 1}'}"
