@@ -41,6 +41,7 @@ ROOMS = (
     "router",
 )
 DOORS = ("langchain", "agent", "service", "cli")
+BESIDE = (
     "tooling",
     "tool_context",
     "tool_files",

@@ -218,7 +218,7 @@ read_file.metadata = {
     "output": "text",
     "untrusted": True,
 }
-search_files.metadata = {"inputs": {"text": "text", "pattern": "text"}, "output": "table", "untrusted": True, "cost_s": 0.5}
+search_files.metadata = {"inputs": {"text": "name", "pattern": "name"}, "output": "table", "untrusted": True, "cost_s": 0.5}
 write_file.metadata = {
     "inputs": {"path": "path", "text": "text", "overwrite": "boolean"},
     "output": "path",

@@ -1,4 +1,4 @@
-"""From a picture to a table, a sum and a plot: the graph of tools finds the way, and its steps are run one after the other."""
+"""From a picture to a table, and from that to a sum and a plot: the graph of tools finds the way for each."""
 
 from pathlib import Path
 
@@ -13,8 +13,8 @@ from qwen_router.tooling import load_tools
 
 @tool
 def sum_of_numbers(table: dict) -> float:
-    """Add up the numbers of the last column of a table."""
-    return sum(row[-1] for row in table["rows"])
+    """Add up the numbers in the last column of a table."""
+    return sum(float(row[-1]) for row in table["rows"])
 
 
 sum_of_numbers.metadata = {"inputs": {"table": "table"}, "output": "number"}
@@ -23,23 +23,24 @@ sum_of_numbers.metadata = {"inputs": {"table": "table"}, "output": "number"}
 def draw(path):
     """A receipt to try it on."""
     picture = Image.new("RGB", (420, 200), "white")
-    text = "Item      Euro\nBread     3.20\nCheese    7.50\nApples    2.30"
-    ImageDraw.Draw(picture).multiline_text((30, 30), text, fill="black", font_size=26)
+    lines = "Item      Euro\nBread     3.20\nCheese    7.50\nApples    2.30"
+    ImageDraw.Draw(picture).multiline_text((30, 30), lines, fill="black", font_size=26)
     picture.save(path)
 
 
 def main(image="receipt.png", root=".", router=None):
-    """`{"number": ..., "plot": ...}`, each a `ChainRun`: what came of every step, and the error where one failed."""
+    """What came of it by kind: `{"image": ..., "table": ..., "number": ..., "plot": ...}`, as far as it got."""
     if not Path(root, image).exists():
         draw(Path(root, image))
-    graph = ToolGraph.of([*load_tools().values(), sum_of_numbers])
-    runs = {}
+    graph, values = ToolGraph.of([*load_tools().values(), sum_of_numbers]), {"image": image}
     with using(ToolContext(root=Path(root), router=router)):
-        for want in ("number", "plot"):
-            chain = graph.chains(["image"], want, allowed=["read_image", "extract_table", "sum_of_numbers", "plot_table"])[0]
-            runs[want] = run_chain(chain, {"image": image})
-            print(f"{chain}: {runs[want].value if runs[want].ok else runs[want].error}")
-    return runs
+        for have, want in (("image", "table"), ("table", "number"), ("table", "plot")):
+            chain = graph.chains([have], want)[0]
+            run = run_chain(chain, values) if have in values else None
+            print(f"{chain}: {'not run' if run is None else run.value if run.ok else run.error}")
+            if run is not None and run.ok:
+                values[want] = run.value
+    return values
 
 
 if __name__ == "__main__":
