@@ -316,11 +316,25 @@ def _replace(place: int | Path, name: str, data: bytes, *, overwrite: bool) -> N
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(part, prefix + name, src_dir_fd=at, dst_dir_fd=at)
+        if overwrite or not _linked(part, prefix + name, at):
+            os.replace(part, prefix + name, src_dir_fd=at, dst_dir_fd=at)
     except BaseException:
         with suppress(OSError):
             os.unlink(part, dir_fd=at)
         raise
+
+
+def _linked(part: str, name: str, at: int | None) -> bool:
+    """Give the file its name unless another has it by now, which a rename would put out of the way; False where the file
+    system knows no links."""
+    try:
+        os.link(part, name, src_dir_fd=at, dst_dir_fd=at)
+    except FileExistsError:
+        raise
+    except OSError:
+        return False
+    os.unlink(part, dir_fd=at)
+    return True
 
 
 def _entries(root: Path, plain: str) -> Iterator[Entry]:

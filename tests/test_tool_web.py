@@ -329,7 +329,7 @@ def test_a_name_that_nobody_has() -> None:
     def unknown(host: str, port: int) -> Sequence[str]:
         raise socket.gaierror(-2, "Name or service not known")
 
-    with pytest.raises(WebRefused, match="no host is called 'site.test'"):
+    with pytest.raises(WebRefused, match=r"no host is called 'site\.test'"):
         fetch("http://site.test/", hosts=("site.test",), resolve=unknown)
 
 

@@ -73,7 +73,7 @@ def _described(tool: BaseTool) -> Any:
         description=function["description"],
         inputSchema=function.get("parameters") or {"type": "object", "properties": {}},
         annotations=types.ToolAnnotations(
-            readOnlyHint=not signature.dangerous,
+            readOnlyHint=not signature.dangerous and not (tool.metadata or {}).get("writes", False),
             destructiveHint=signature.dangerous,
             openWorldHint=signature.untrusted,
         ),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from qwen_router.cli import tools_mcp
 from qwen_router.cli.common import JsonOption, console, print_json, printable, say
 from qwen_router.errors import InvalidRequest, UnknownName
 
@@ -28,6 +29,7 @@ app = typer.Typer(
 
 
 def add_to(parent: typer.Typer) -> None:
+    tools_mcp.add_to(app)
     parent.add_typer(app, name="tools")
 
 

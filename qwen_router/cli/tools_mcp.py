@@ -5,13 +5,12 @@ qwen-router tools serve --allow fetch_page
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qwen_router.cli.common import JsonOption
+from qwen_router.cli.common import JsonOption, console, print_json, printable
 
 if TYPE_CHECKING:
     from qwen_router.agent.mcp import McpTools
@@ -57,7 +56,7 @@ def listing(
 
     with mcp_tools(file, connect_s=timeout_s) as found:
         if as_json:
-            typer.echo(json.dumps(_as_json(found), ensure_ascii=False))
+            print_json(_as_json(found))
         else:
             _print(found)
     if found.problems and not found.tools:
@@ -71,20 +70,21 @@ def _as_json(found: McpTools) -> dict[str, object]:
 
 
 def _print(found: McpTools) -> None:
-    from rich.console import Console
+    """What strangers wrote is shown without what moves a terminal's cursor."""
     from rich.markup import escape
     from rich.table import Table
 
     if found.tools:
-        table = Table(box=None, pad_edge=False, header_style="bold")
+        table = Table(box=None, pad_edge=False)
         for title in ("tool", "server", "takes", "gives", "asks first", "what for"):
-            table.add_column(title, overflow="fold")
+            table.add_column(title, no_wrap=title == "tool", overflow="fold")
         for name, tool in found.tools.items():
             about = tool.metadata or {}
             takes = ", ".join(f"{argument}: {kind}" for argument, kind in about["inputs"].items())
             what = (tool.description.splitlines() or [""])[0][:80]
             asks = "yes" if about["dangerous"] else "no"
-            table.add_row(*(escape(cell) for cell in (name, about["server"], takes, about["output"], asks, what)))
-        Console().print(table)
+            cells = (name, about["server"], takes, about["output"], asks, what)
+            table.add_row(*(escape(printable(cell)) for cell in cells))
+        console().print(table)
     for server, error in found.problems.items():
-        typer.echo(f"{server}: {error.problem} (try: {error.fix})", err=True)
+        typer.echo(printable(f"{server}: {error.problem} (try: {error.fix})"), err=True)

@@ -15,7 +15,8 @@ from collections.abc import Collection
 from difflib import get_close_matches
 from typing import Any
 
-from qwen_router.symbolic.plain import GREEK, NotMathematics, plain, start
+from qwen_router.symbolic.plain import GREEK, plain, start
+from qwen_router.symbolic.plain import NotMathematics as NotMathematics
 
 Tree = list[Any]
 """["num", "2.5"], ["sym", "x"], ["const", "pi"], [operator, tree, ...]: JSON that a worker can be sent."""

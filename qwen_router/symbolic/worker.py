@@ -81,7 +81,7 @@ def _by_numbers(value: Any, name: Any, bounds: dict[str, Any]) -> Any:
         found, error = mpmath.quad(sp.lambdify(name, value, "mpmath"), ends, error=True)
         if not abs(found) < 1e30 or error > 1e-12 * (1 + abs(found)):
             raise Refused("the integral was not found, by rules or by numbers", "check the bounds", "unknown")
-    return sp.sympify(mpmath.mpf(found)).n(10)
+    return sp.Float(found, 10)
 
 
 def _limit(value: Any, name: Any, point: Any, side: str) -> Any:
