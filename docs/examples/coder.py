@@ -23,7 +23,7 @@ def main(task=TASK, tests=TESTS, router=None, approve=None):
     report = agent.run(prompt, on_event=tell)
     code = next((code for _, code in fences(report.answer or "") if "def " in code), "")
     outcome = run_tests(code, tests)  # what a model says about its own code is not taken on trust
-    failed = [f"{one.name}: {one.message}" for one in (*outcome.failed, *outcome.errors)]
+    failed = [f"{one.name}: {(one.message.splitlines() or [''])[-1]}" for one in (*outcome.failed, *outcome.errors)]
     print(f"{report.stop} after {report.steps} steps; tests passed: {len(outcome.passed)}, failed: {failed}")
     return code if outcome.ok else None
 

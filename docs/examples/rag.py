@@ -24,13 +24,17 @@ def rag_chain(folder, router=None):
     return found.assign(answer=RunnablePassthrough.assign(passages=passages) | PROMPT | ChatQwenRouter(router=router))
 
 
-def main(folder="handbook", question="How many days of leave does a new employee get?", router=None):
-    if not Path(folder).exists():
-        Path(folder).mkdir()
-        Path(folder, "leave.md").write_text("# Leave\n\nIn the first year an employee gets 24 days of leave.\n")
-        Path(folder, "travel.md").write_text("# Travel\n\nSecond class by rail. Receipts within 30 days.\n")
-        Path(folder, "工作时间.md").write_text("# 工作时间\n\n周一到周五，九点到六点。\n", encoding="utf-8")
-    result = rag_chain(folder, router).invoke(question)
+def handbook(folder="handbook"):
+    """Three documents to try it on."""
+    Path(folder).mkdir(exist_ok=True)
+    Path(folder, "leave.md").write_text("# Leave\n\nIn the first year an employee gets 24 days of leave.\n")
+    Path(folder, "travel.md").write_text("# Travel\n\nSecond class by rail. Receipts within 30 days.\n")
+    Path(folder, "工作时间.md").write_text("# 工作时间\n\n周一到周五，九点到六点。\n", encoding="utf-8")
+    return folder
+
+
+def main(folder=None, question="How many days of leave does a new employee get?", router=None):
+    result = rag_chain(folder or handbook(), router).invoke(question)
     print(f"{result['answer'].response_metadata['model_name']}: {result['answer'].text}")
     for document in result["documents"]:
         print(f"  {document.metadata['source']}, score {document.metadata['score']:.2f}")

@@ -18,12 +18,12 @@ LETTERS = (
 )
 
 
-class Ticket(BaseModel):
+class Ticket(BaseModel, extra="forbid"):
     """What the team needs to know of a letter."""
 
     queue: Literal["billing", "technical", "general"]
     urgent: bool = Field(description="The writer loses money, has written before, or cannot work.")
-    summary: str = Field(description="One sentence in English.", max_length=200)
+    summary: str = Field(description="One sentence in English.", max_length=120)
 
 
 SORT = ChatPromptTemplate.from_template("Sort this letter to a support team.\n{data}")
@@ -31,28 +31,31 @@ DRAFT = ChatPromptTemplate.from_template("Write a short, kind reply in the langu
 
 
 def for_a_person(state):
-    return state["ticket"].urgent or state["language"] in ("und", "mul")  # undetermined, several
+    ticket, language = state["ticket"], state["language"]
+    return ticket is None or ticket.urgent or language in ("und", "mul")  # undetermined, several
 
 
 def triage(router=None):
-    """`{"letter": ...}` in; the same with `decision`, `language`, `ticket`, `draft` (None: a person answers) out."""
+    """`{"letter": ...}` in; the same with `decision`, `language`, `ticket`, `draft` out, the last two or None."""
     chat = ChatQwenRouter(router=router, max_tokens=300)
     draft = RunnableBranch((for_a_person, RunnableLambda(lambda state: None)), DRAFT | chat | StrOutputParser())
     return (
         RunnablePassthrough.assign(data=lambda state: as_data(state["letter"], source="a letter"))
         .assign(decision=itemgetter("letter") | RouterRunnable(router=router, answering=True))
         .assign(language=lambda state: state["decision"].profile.language)
-        .assign(ticket=SORT | chat.with_structured_output(Ticket))
+        .assign(ticket=SORT | chat.with_structured_output(Ticket, include_raw=True) | itemgetter("parsed"))
         .assign(draft=draft)
     )
 
 
 def main(letters=LETTERS, router=None):
-    sorted_letters = triage(router).batch([{"letter": letter} for letter in letters])
-    for one in sorted_letters:
+    chain, done = triage(router), []
+    for letter in letters:
+        one = chain.invoke({"letter": letter})
         print(f"{one['language']} ({one['decision'].chosen.build.model.short_name}): {one['ticket']!r}")
         print(f"  draft: {one['draft'] or 'none, a person answers'}")
-    return sorted_letters
+        done.append(one)
+    return done
 
 
 if __name__ == "__main__":

@@ -20,19 +20,19 @@ def sum_of_numbers(table: dict) -> float:
 sum_of_numbers.metadata = {"inputs": {"table": "table"}, "output": "number"}
 
 
-def draw(path):
-    """A receipt to try it on."""
+def receipt(path):
+    """A picture to try it on."""
     picture = Image.new("RGB", (420, 200), "white")
     lines = "Item      Euro\nBread     3.20\nCheese    7.50\nApples    2.30"
     ImageDraw.Draw(picture).multiline_text((30, 30), lines, fill="black", font_size=26)
     picture.save(path)
+    return path.name
 
 
-def main(image="receipt.png", root=".", router=None):
+def main(image=None, root=".", router=None):
     """What came of it by kind: `{"image": ..., "table": ..., "number": ..., "plot": ...}`, as far as it got."""
-    if not Path(root, image).exists():
-        draw(Path(root, image))
-    graph, values = ToolGraph.of([*load_tools().values(), sum_of_numbers]), {"image": image}
+    graph = ToolGraph.of([*load_tools().values(), sum_of_numbers])
+    values = {"image": image or receipt(Path(root, "receipt.png"))}
     with using(ToolContext(root=Path(root), router=router)):
         for have, want in (("image", "table"), ("table", "number"), ("table", "plot")):
             chain = graph.chains([have], want)[0]
