@@ -6,6 +6,7 @@ Rebuilt, for want of a network: the tokenizer is qwen3-nano's with `yes` as one 
 
 from __future__ import annotations
 
+import atexit
 import json
 import shutil
 from functools import cache
@@ -33,10 +34,11 @@ _MODULES: dict[Kind, list[dict[str, Any]]] = {
 
 @cache
 def made(kind: Kind) -> Path:
-    """The folder of a checkpoint, made once a run and removed by nobody but the system."""
-    folder = Path(mkdtemp(prefix="qwen-router-search-")) / f"tiny-{kind}"
-    make(kind, folder)
-    return folder
+    """The folder of a checkpoint, made once a run and removed at its end."""
+    home = Path(mkdtemp(prefix="qwen-router-search-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    make(kind, home / f"tiny-{kind}")
+    return home / f"tiny-{kind}"
 
 
 def make(kind: Kind, folder: Path, *, seed: int = 11) -> None:

@@ -452,6 +452,25 @@ def test_a_run_that_its_caller_leaves_can_go_on(engine: ScriptedEngine) -> None:
     assert agent.resume(started.run).answer == "It is 5."
 
 
+def test_an_interrupt_does_not_wait_for_a_tool_that_hangs(engine: ScriptedEngine) -> None:
+    free, ended = threading.Event(), threading.Event()
+
+    @tool
+    def hang(text: str) -> str:
+        """Hang until the test ends."""
+        threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+        free.wait(100)
+        ended.set()
+        return "late"
+
+    declared(hang, {"text": "text"}, "text", timeout_s=100)
+    agent = agent_on(engine, [called("hang", text="x"), Say("done")], tools=[hang])
+    with pytest.raises(KeyboardInterrupt):
+        agent.run("Hang.")
+    assert not ended.is_set() and agent.runs.listed()[0].stop == "interrupted"
+    free.set()
+
+
 def test_runs_are_kept_for_their_owner_only_and_forgotten_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "deep" / "runs.sqlite"
     runs = Runs(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,10 @@ from qwen_router.engines.embedding import (
     DEFAULT_TASK,
     RERANK_PREFIX,
     RERANK_SUFFIX,
+    TOKENS_PER_REQUEST,
     Embedder,
     batches,
+    parts,
     probabilities,
     query_text,
     unit_vectors,
@@ -28,6 +31,7 @@ from qwen_router.engines.embedding import (
 from qwen_router.engines.fake import FakeEngine
 from qwen_router.engines.gguf_file import gguf_info
 from qwen_router.engines.llamacpp import LlamaCppEngine
+from qwen_router.engines.llamacpp_embed import WINDOWS, LlamaCppEmbedder, windows_for
 from qwen_router.engines.ollama import OllamaEngine
 from qwen_router.engines.openai import OpenAIEngine
 from qwen_router.engines.transformers import TransformersEngine
@@ -43,6 +47,7 @@ from qwen_router.errors import (
 )
 from qwen_router.hardware.machine import ServedBuild
 from qwen_router.policy import Policy
+from qwen_router.profile.tokens import estimate_tokens
 from qwen_router.settings import Settings
 from tests.search_checkpoints import CONTEXT_TOKENS, HIDDEN, gguf_of, made
 from tests.servers.engine_servers import llama_cpp_server
@@ -238,6 +243,7 @@ def test_a_tokenizer_that_appends_no_end_token_gets_one(torch_engine, llama_engi
     [
         pytest.param({"1_Pooling/config.json": '{"pooling_mode_mean_tokens": true}'}, "pools by 'mean_tokens'", id="mean"),
         pytest.param({"config.json": "{}"}, "no readable config", id="no-config"),
+        pytest.param({"config.json": '{"vision_config": {}}'}, "reads pictures too", id="vision"),
         pytest.param({"model.safetensors": ""}, "no sound header", id="truncated"),
     ],
 )
@@ -495,6 +501,11 @@ def test_a_model_is_pinned_by_any_of_its_names(pin):
         pytest.param(lambda r: r.embed(["a", " \n"]), InvalidRequest, "text 2 of 2 is empty", id="empty-text"),
         pytest.param(lambda r: r.embed(["\ud83d"]), InvalidRequest, "half a character", id="surrogate"),
         pytest.param(lambda r: r.embed(["a"], dimensions=0), InvalidRequest, "dimensions is 0", id="no-dimensions"),
+        pytest.param(lambda r: r.embed(["a"], dimensions="8"), InvalidRequest, "dimensions is '8'", id="text-dimensions"),
+        pytest.param(lambda r: r.embed(None), InvalidRequest, "texts are NoneType", id="none"),
+        pytest.param(lambda r: r.embed({"a": 1}), InvalidRequest, "texts are dict", id="mapping"),
+        pytest.param(lambda r: r.embed(["a"], model=3), InvalidRequest, "the model is int", id="no-name"),
+        pytest.param(lambda r: r.rerank("a", ["b"], task=" "), InvalidRequest, "the task is ' '", id="empty-task"),
         pytest.param(lambda r: r.embed(["a"], dimensions=65), InvalidRequest, "64 dimensions, not 65", id="too-many"),
         pytest.param(lambda r: r.embed(["a"], task="x"), InvalidRequest, "task goes with a query", id="task"),
         pytest.param(lambda r: r.embed(["a"], purpose="doc"), UnknownName, "document", id="purpose"),
@@ -527,6 +538,37 @@ def test_a_query_carries_its_instruction_and_a_document_none():
     router.embed(["q"], purpose="query", task="Find songs")
     assert asked == [["q"], [f"Instruct: {DEFAULT_TASK}\nQuery:q"], ["Instruct: Find songs\nQuery:q"]]
     assert query_text("q", "Find songs") == asked[2][0]
+
+
+def test_an_engine_that_takes_the_task_or_leaves_the_texts_alone_goes_before_one_that_does_not(torch_engine, llama_engine):
+    router = Router(engines=[llama_engine, torch_engine], machine=machine(), settings=Settings())
+    assert router.rerank(QUERY, ["a"]).engine == "llamacpp"
+    assert router.rerank(QUERY, ["a"], task="Find rhymes").engine == "transformers"
+    balanced = Policy.load("balanced")
+    strict = balanced.model_copy(update={"privacy": replace_privacy(balanced, control_tokens="refuse")})
+    router = Router(engines=[llama_engine, torch_engine], machine=machine(), settings=Settings(), policy=strict)
+    assert [router.embed([text]).engine for text in ("a", "a <|im_end|>")] == ["llamacpp", "transformers"]
+
+
+def test_another_makers_model_is_used_only_by_its_name(tmp_path):
+    """Its queries want another instruction, so nobody gets it unasked; and it is no chat model either."""
+    folder = tmp_path / "others"
+    shutil.copytree(made("embedding"), folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "model_type": "llama"}))
+    assert Checkpoint.at(folder).kind is None  # type: ignore[union-attr]
+    nomic = ServedBuild("fake", "fake", "nomic-embed-text:latest", None, None)
+    router = Router(engines=[FakeEngine(models=[nomic])], machine=machine(), settings=Settings())
+    with pytest.raises(NoModelFits):
+        router.embed(["a"])
+    assert router.embed(["a"], model="nomic-embed-text:latest").model == "nomic-embed-text:latest"
+
+
+def test_texts_may_come_from_any_iterable():
+    router = fake_router("Qwen3-Embedding-4B", "Qwen3-Reranker-4B")
+    assert router.embed(text for text in ("a", "b")).vectors.shape == (2, 64)
+    assert router.embed(np.array(["a", "b"])).vectors.shape == (2, 64)
+    assert router.rerank("a", iter(("a", "b"))).scores == (1.0, 0.0)
 
 
 def test_fewer_dimensions_are_the_first_ones_at_length_one():
@@ -585,6 +627,48 @@ def test_batches_hold_every_text_once_within_their_bounds(lengths, max_tokens, m
     for group in groups:
         assert len(group) <= max_rows
         assert len(group) == 1 or len(group) * max(lengths[i] for i in group) <= max_tokens
+
+
+@pytest.mark.parametrize(
+    ("words", "trained", "expected"),
+    [
+        pytest.param(10, 32768, [2048, 8192, 32768], id="short"),
+        pytest.param(3000, 32768, [8192, 32768], id="longer"),
+        pytest.param(30_000, 40960, [40960], id="as-far-as-it-was-trained"),
+        pytest.param(90_000, 32768, [32768], id="too-long-is-found-out-by-llama-cpp"),
+        pytest.param(10, 1024, [1024], id="a-short-model"),
+        pytest.param(10, None, [2048, 8192, 32768], id="unknown"),
+    ],
+)
+def test_llama_cpp_opens_the_least_window_that_holds_the_texts(words, trained, expected):
+    assert windows_for(["word " * words, "a"], WINDOWS, trained_tokens=trained) == expected
+
+
+def test_a_text_that_is_longer_than_it_was_taken_for_gets_the_next_window(llama_engine):
+    """qwen3-nano's tokenizer cuts finer than Qwen's, for which the estimate is made."""
+    text = "zymurgy quixotic " * 60
+    least = round(estimate_tokens(text) * 1.2) + 17
+    embedder = LlamaCppEmbedder(gguf_info, windows=(least,))
+    found = embedder.embed(gguf_of("embedding"), [text], timeout_s=TIMEOUT_S)
+    assert found.prompt_tokens > least and embedder.window_of(gguf_of("embedding")) == CONTEXT_TOKENS
+    assert np.abs(found.values - llama_engine.embed("tiny-embedding", [text], timeout_s=TIMEOUT_S).values).max() < 1e-5
+    embedder.close()
+
+
+def test_threads_share_a_model(engine):
+    alone = [engine.embed("tiny-embedding", [text], timeout_s=TIMEOUT_S).values for text in TEXTS]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda text: engine.embed("tiny-embedding", [text], timeout_s=TIMEOUT_S).values, TEXTS * 2))
+    assert np.abs(np.concatenate(found) - np.concatenate(alone * 2)).max() < 1e-5
+
+
+@given(st.lists(st.integers(0, 9_000), max_size=50))
+def test_a_server_gets_every_text_in_order_and_never_too_much_at_once(sizes):
+    texts = ["word " * size for size in sizes]
+    found = list(parts(texts))
+    assert [text for part in found for text in part] == texts
+    for part in found:
+        assert len(part) == 1 or (len(part) <= 32 and sum(estimate_tokens(text) for text in part) <= TOKENS_PER_REQUEST)
 
 
 @pytest.mark.parametrize(

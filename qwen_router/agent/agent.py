@@ -158,6 +158,7 @@ class Agent:
             signatures=self._signatures,
             started=self.runs.started_calls(run),
             tell=lambda event: get_stream_writer()(event),
+            abandoned=walk.abandoned,
         )
         asked_for = {name for name, s in self._signatures.items() if s.dangerous and name not in self.allow}
         checks = VerificationMiddleware(tell=guard.tell, context=self.context, run_sql=sql_runner(self.tools))
@@ -175,7 +176,7 @@ class Agent:
     def _steps(self, walk: Walk, start: Any) -> Iterator[AgentEvent]:
         try:
             while True:
-                yield from walk.graph.stream(start, walk.config, stream_mode="custom", durability="sync")
+                yield from walk.stream(start)
                 if not (waiting := walk.waiting()):
                     break
                 yield Waiting(waiting)

@@ -9,6 +9,7 @@ may run a dangerous tool is asked by LangChain's HumanInTheLoopMiddleware.
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, NotRequired
@@ -57,10 +58,12 @@ class Guard(AgentMiddleware[GuardState, Any, Any]):
         signatures: Mapping[str, ToolSignature],
         started: StartedCalls,
         tell: Callable[[AgentEvent], None],
+        abandoned: threading.Event,
     ) -> None:
         super().__init__()
         self._limits, self._meter, self._context = limits, meter, context
         self._signatures, self._started, self.tell = signatures, started, tell
+        self._abandoned = abandoned
 
     # ── around the model ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -87,7 +90,7 @@ class Guard(AgentMiddleware[GuardState, Any, Any]):
         if step >= self._limits.max_steps and step > 1:
             request = request.override(tools=[], tool_choice=None, messages=[*request.messages, _LAST_STEP])
         began = time.perf_counter()
-        response = handler(request)
+        response = within(None, lambda: handler(request), name="model call", abandoned=self._abandoned)
         message = next((m for m in reversed(response.result) if isinstance(m, AIMessage)), None)
         if message is not None:
             self._meter.model_called(message)
@@ -132,6 +135,7 @@ class Guard(AgentMiddleware[GuardState, Any, Any]):
                 signature.timeout_s if signature is not None else 30.0,
                 lambda: self._run(request, handler),
                 name=call["name"],
+                abandoned=self._abandoned,
             )
         except GraphBubbleUp:
             raise

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import contextvars
 import json
+import math
 import secrets
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -25,8 +27,15 @@ class ToolTimeout(Exception):
     """A tool did not answer within its time."""
 
 
-def within(seconds: float, work: Callable[[], Result], *, name: str) -> Result:
-    """What `work` returns or raises; `ToolTimeout` after `seconds`. The thread is left behind: it holds up no exit."""
+class Abandoned(BaseException):
+    """Nobody waits for the run any more. No `Exception`, so that nothing on the way takes it for a tool's failure."""
+
+
+def within(
+    seconds: float | None, work: Callable[[], Result], *, name: str, abandoned: threading.Event | None = None
+) -> Result:
+    """What `work` returns or raises; `ToolTimeout` after `seconds` (None: never), `Abandoned` soon after that event is set.
+    The thread is left behind: it holds up no exit."""
     outcome: list[Result] = []
     failure: list[BaseException] = []
     context = contextvars.copy_context()
@@ -37,14 +46,18 @@ def within(seconds: float, work: Callable[[], Result], *, name: str) -> Result:
         except BaseException as error:  # handed over to whoever waits
             failure.append(error)
 
-    thread = threading.Thread(target=run, name=f"qwen-router-tool-{name}", daemon=True)
+    thread = threading.Thread(target=run, name=f"qwen-router {name}", daemon=True)
     thread.start()
-    thread.join(seconds)
+    ends_at = math.inf if seconds is None else time.monotonic() + seconds
+    while thread.is_alive() and (left_s := ends_at - time.monotonic()) > 0:
+        if abandoned is not None and abandoned.is_set():
+            raise Abandoned
+        thread.join(min(left_s, 0.1))
     if outcome:
         return outcome[0]
     if failure:
         raise failure[0]
-    raise ToolTimeout(f"{name} did not answer within {seconds:g} s")
+    raise ToolTimeout(f"{name} did not answer within {seconds or 0:g} s")
 
 
 def as_text(content: Any, most_chars: int) -> str:

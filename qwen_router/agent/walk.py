@@ -5,15 +5,29 @@ python -c "from qwen_router.agent.walk import Walk; help(Walk)"
 
 from __future__ import annotations
 
+import queue
+import threading
+from collections.abc import Iterator
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig
 
-from qwen_router.agent.events import Approval, Report, Stop
+from qwen_router.agent.events import AgentEvent, Approval, Report, Stop
 from qwen_router.agent.meter import Meter
 from qwen_router.agent.plan import Plan
+
+GOODBYE_S = 5.0
+"""How long a run that is left may take to write what it has."""
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """The last thing that a run's thread tells."""
+
+    error: BaseException | None = None
 
 
 @dataclass
@@ -25,10 +39,40 @@ class Walk:
     plan: Plan
     meter: Meter
     graph: Any = field(default=None, repr=False)
+    abandoned: threading.Event = field(default_factory=threading.Event, repr=False)
 
     @property
     def config(self) -> RunnableConfig:
         return {"configurable": {"thread_id": self.run}}
+
+    def stream(self, start: Any) -> Iterator[AgentEvent]:
+        """Run from `start` (None: from the last checkpoint) and yield what is told. Raises what the run raises.
+
+        The graph runs in a thread of its own, because LangGraph waits for its tasks before it lets an interrupt through:
+        here Ctrl-C, or closing the iterator, ends a run at once and leaves behind what it was waiting for.
+        """
+        told: queue.SimpleQueue[AgentEvent | _End] = queue.SimpleQueue()
+
+        def run() -> None:
+            try:
+                for event in self.graph.stream(start, self.config, stream_mode="custom", durability="sync"):
+                    told.put(event)
+                told.put(_End())
+            except BaseException as error:  # handed over to whoever iterates
+                told.put(_End(error))
+
+        thread = threading.Thread(target=copy_context().run, args=(run,), name=f"qwen-router run {self.run}", daemon=True)
+        thread.start()
+        try:
+            while not isinstance(event := told.get(), _End):
+                yield event
+        except BaseException:
+            self.abandoned.set()
+            raise
+        finally:
+            thread.join(GOODBYE_S)
+        if event.error is not None:
+            raise event.error
 
     def values(self) -> dict[str, Any]:
         """The state as it was kept last; empty for a run that has none."""

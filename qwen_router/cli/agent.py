@@ -162,19 +162,28 @@ def _tools(names: list[str] | None, mcp: str | None, stack: ExitStack) -> list[B
 
 def _told(events: Iterator[AgentEvent], *, as_json: bool) -> Report:
     """Show each event as it comes; the report is in the last."""
-    from qwen_router.agent.events import Finished
+    from qwen_router.agent.events import Finished, Started
     from qwen_router.agent.events import as_json as line_of
     from qwen_router.cli.agent_trace import show
+    from qwen_router.cli.shown import aside
 
     report: Report | None = None
-    for event in events:
-        if as_json:
-            print_json(line_of(event))
-        else:
-            show(event)
-        if isinstance(event, Finished):
-            report = event.report
-    assert report is not None
+    run = ""
+    try:
+        for event in events:
+            if as_json:
+                print_json(line_of(event))
+            else:
+                show(event)
+            if isinstance(event, Started):
+                run = event.run
+            elif isinstance(event, Finished):
+                report = event.report
+    except KeyboardInterrupt:
+        if run:
+            aside(f"interrupted; go on with: qwen-router agent --resume {run}")
+        raise
+    assert report is not None  # `Finished` is the last event
     return report
 
 

@@ -6,12 +6,15 @@ qwen-router doctor
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from qwen_router.cli.common import JsonOption, print_json
 from qwen_router.errors import InvalidRequest, RouterError
+
+if TYPE_CHECKING:
+    from qwen_router.hardware import ServedBuild
 
 EXTRAS = {
     "llamacpp": "xllamacpp",
@@ -87,10 +90,20 @@ def _engine_checks() -> list[tuple[str, bool, str]]:
         except RouterError as error:
             checks.append((label, False, f"{error.problem}; {error.fix}"))
             continue
-        names = ", ".join(f"{b.name}{' (loaded)' if b.resident else ''}{'' if b.model_id else ' (unknown)'}" for b in builds)
+        names = ", ".join(b.name + _said_of(b) for b in builds)
         checks.append((label, bool(builds), names or "answers, but has no model: `ollama pull qwen3:4b` gets one"))
         engine.close()
     return checks
+
+
+def _said_of(build: ServedBuild) -> str:
+    """Whether it is loaded, unknown, or for search."""
+    from qwen_router.catalog import Catalog
+    from qwen_router.decide.candidates import kind_of
+
+    kind = kind_of(Catalog.load(), build)
+    words = ("loaded" if build.resident else "", "" if build.model_id else "unknown", "" if kind == "chat" else kind)
+    return "".join(f" ({word})" for word in words if word)
 
 
 def _extra_checks() -> list[tuple[str, bool, str]]:

@@ -8,7 +8,7 @@ with it is `search.py`'s.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -63,15 +63,20 @@ class Chosen:
         return self.build.name if self.model is None else self.model.id
 
 
-def choose(router: Serving, kind: ModelKind, pin: str | None = None) -> Chosen:
+def choose(
+    router: Serving, kind: ModelKind, pin: str | None = None, *, prefer: Callable[[Embedder], bool] = lambda _: True
+) -> Chosen:
     """The build that does it. With a pin that model, else the one kept, else the best scored that fits; ties by model, then
-    as the engines come.
+    as the engines come. Engines that `prefer` likes come before the others.
 
     Raises `NoModelFits` (what to pull; or that what made the vectors so far is gone), `UnknownName`, and `InvalidRequest`
     for a model that is for something else.
     """
     served = [item for item in router.served() if not kept_away(item, router.policy)]
     able = [found for item in served if (found := _able(router, item, kind)) is not None]
+    able.sort(key=lambda found: not prefer(found.engine))
+    if pin is not None and not isinstance(pin, str):
+        raise InvalidRequest(f"the model is {type(pin).__name__}, not a name", fix="give its name, or None for the best")
     if pin is not None and pin != "auto":
         return _pinned(router, kind, pin, served, able)
     able = [found for found in able if found.model is None or found.model.modalities == ("text",)]

@@ -9,7 +9,7 @@ how it computes the engines' (`engines/embedding.py`).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -17,14 +17,14 @@ import numpy as np
 
 from qwen_router.control_tokens import REWRITING, control_tokens_in
 from qwen_router.embedding.choose import Chosen, Serving, choose
-from qwen_router.engines.embedding import Floats, query_text
+from qwen_router.engines.embedding import Embedder, Floats, query_text
 from qwen_router.errors import EngineBusy, EngineError, InvalidRequest, UnknownName
 
 T = TypeVar("T")
 Purpose = Literal["document", "query"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Embedded:
     """`vectors` is (n, d) in float32, each row of length 1, in the order of the texts; (0, 0) for no texts.
 
@@ -58,7 +58,7 @@ class Searching:
 
     def embed(
         self: Serving,
-        texts: Sequence[str],
+        texts: Iterable[str],
         *,
         model: str | None = None,
         purpose: Purpose = "document",
@@ -74,7 +74,7 @@ class Searching:
         return _embed(self, texts, model=model, purpose=purpose, task=task, dimensions=dimensions)
 
     def rerank(
-        self: Serving, query: str, documents: Sequence[str], *, model: str | None = None, task: str | None = None
+        self: Serving, query: str, documents: Iterable[str], *, model: str | None = None, task: str | None = None
     ) -> Reranked:
         """How well each document answers the query, 0 to 1, in their order; `Reranked.order` has the best first.
 
@@ -84,7 +84,7 @@ class Searching:
 
     async def aembed(
         self: Serving,
-        texts: Sequence[str],
+        texts: Iterable[str],
         *,
         model: str | None = None,
         purpose: Purpose = "document",
@@ -95,7 +95,7 @@ class Searching:
         return await asyncio.to_thread(_embed, self, texts, model=model, purpose=purpose, task=task, dimensions=dimensions)
 
     async def arerank(
-        self: Serving, query: str, documents: Sequence[str], *, model: str | None = None, task: str | None = None
+        self: Serving, query: str, documents: Iterable[str], *, model: str | None = None, task: str | None = None
     ) -> Reranked:
         """`rerank` in a thread."""
         return await asyncio.to_thread(_rerank, self, query, documents, model=model, task=task)
@@ -103,58 +103,78 @@ class Searching:
 
 def _embed(
     router: Serving,
-    texts: Sequence[str],
+    texts: Iterable[str],
     *,
     model: str | None = None,
     purpose: Purpose = "document",
     task: str | None = None,
     dimensions: int | None = None,
 ) -> Embedded:
-    _check_texts(texts, "text")
+    listed = _listed(texts, "text")
     if purpose not in ("document", "query"):
         raise UnknownName.among(str(purpose), ("document", "query"), kind="purpose")
     if task is not None and purpose == "document":
         raise InvalidRequest(
             "a task goes with a query; documents are embedded without an instruction", fix='purpose="query", or no task'
         )
-    if dimensions is not None and dimensions < 1:
+    _check_task(task)
+    if dimensions is not None and (not isinstance(dimensions, int) or dimensions < 1):
         raise InvalidRequest(f"dimensions is {dimensions!r}", fix="at least 1, such as 256, or None for all")
-    chosen = choose(router, "embedding", model)
-    if not texts:
+    chosen = choose(router, "embedding", model, prefer=_leaves_alone(router, listed))
+    if not listed:
         return Embedded(np.zeros((0, 0), dtype=np.float32), chosen.name, chosen.build.engine, 0)
-    _check_rewriting(router, chosen, texts)
-    asked = [query_text(text, task) for text in texts] if purpose == "query" else list(texts)
+    _check_rewriting(router, chosen, listed)
+    asked = [query_text(text, task) for text in listed] if purpose == "query" else listed
     timeout_s = router.settings.timeout_s
     found = _again(lambda: chosen.engine.embed(chosen.build.name, asked, timeout_s=timeout_s))
     return Embedded(_shortened(found.values, dimensions, chosen.name), chosen.name, chosen.build.engine, found.prompt_tokens)
 
 
 def _rerank(
-    router: Serving, query: str, documents: Sequence[str], *, model: str | None = None, task: str | None = None
+    router: Serving, query: str, documents: Iterable[str], *, model: str | None = None, task: str | None = None
 ) -> Reranked:
-    _check_texts([query], "query")
-    _check_texts(documents, "document", may_be_empty=True)
-    chosen = choose(router, "reranker", model)
-    if not documents:
+    _listed([query], "query")
+    listed = _listed(documents, "document", may_be_empty=True)
+    _check_task(task)
+    leaves_alone = _leaves_alone(router, [query, *listed])
+    prefer = lambda engine: leaves_alone(engine) and (task is None or engine.takes_task)  # noqa: E731
+    chosen = choose(router, "reranker", model, prefer=prefer)
+    if not listed:
         return Reranked((), chosen.name, chosen.build.engine, 0)
-    _check_rewriting(router, chosen, [query, *documents])
+    _check_rewriting(router, chosen, [query, *listed])
     timeout_s = router.settings.timeout_s
-    found = _again(lambda: chosen.engine.rerank(chosen.build.name, query, documents, task=task, timeout_s=timeout_s))
+    found = _again(lambda: chosen.engine.rerank(chosen.build.name, query, listed, task=task, timeout_s=timeout_s))
     return Reranked(found.values, chosen.name, chosen.build.engine, found.prompt_tokens)
 
 
-def _check_texts(texts: Sequence[str], what: str, *, may_be_empty: bool = False) -> None:
-    """Raises `InvalidRequest` for what is no list of texts, an empty text, and half a character."""
-    if isinstance(texts, str | bytes) or not isinstance(texts, Sequence):
-        raise InvalidRequest(f"{what}s are {type(texts).__name__}, not a list of texts", fix="put a single text into a list")
-    for number, text in enumerate(texts, 1):
-        which = what if what == "query" else f"{what} {number} of {len(texts)}"
+def _listed(texts: Iterable[str], what: str, *, may_be_empty: bool = False) -> list[str]:
+    """The texts. Raises `InvalidRequest` for what is none, an empty text, and half a character."""
+    if isinstance(texts, str | bytes | Mapping) or not isinstance(texts, Iterable):
+        raise InvalidRequest(
+            f"{what}s are {type(texts).__name__}, not a list of texts", fix="give a list of str, of one too"
+        )
+    listed = list(texts)
+    for number, text in enumerate(listed, 1):
+        which = what if what == "query" else f"{what} {number} of {len(listed)}"
         if not isinstance(text, str):
             raise InvalidRequest(f"{which} is {type(text).__name__}, not a text", fix="give each as a str")
         if not may_be_empty and not text.strip():
             raise InvalidRequest(f"{which} is empty", fix="leave empty texts out: they mean nothing")
         if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
             raise InvalidRequest(f"{which} holds half a character (an unpaired surrogate)", fix="decode its bytes as UTF-8")
+    return listed
+
+
+def _check_task(task: str | None) -> None:
+    if task is not None and (not isinstance(task, str) or not task.strip()):
+        raise InvalidRequest(f"the task is {task!r}", fix="one sentence that says what is looked for, or None")
+
+
+def _leaves_alone(router: Serving, texts: Sequence[str]) -> Callable[[Embedder], bool]:
+    """Which engines need not rewrite these texts, where the policy forbids it; every engine elsewhere."""
+    if router.policy.privacy.control_tokens != "refuse" or not any(control_tokens_in(text) for text in texts):
+        return lambda _: True
+    return lambda engine: engine.name not in REWRITING
 
 
 def _check_rewriting(router: Serving, chosen: Chosen, texts: Sequence[str]) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 from qwen_router.catalog.types import Model, ModelKind
 from qwen_router.demo import DEMO_MODEL_ID, demo_checkpoint
+from qwen_router.engines.gguf_file import SEARCH_ARCHITECTURE
 from qwen_router.errors import EngineRefused
 
 _MAX_HEADER_BYTES = 100_000_000
@@ -81,7 +82,10 @@ class Checkpoint:
     @property
     def kind(self) -> ModelKind | None:
         """What the files that sentence-transformers writes beside a checkpoint say it is for: `Pooling` in modules.json is
-        an embedding, `LogitScore` a reranker; older rerankers have a README only. None where nothing tells."""
+        an embedding, `LogitScore` a reranker; older rerankers have a README only. None where nothing tells, and for what is
+        not of Qwen3-Embedding's or Qwen3-Reranker's kin."""
+        if self.config.get("model_type") != SEARCH_ARCHITECTURE:
+            return None
         modules = self.modules
         if any(kind.endswith("LogitScore") for kind, _ in modules):
             return "reranker"

@@ -34,8 +34,12 @@ RERANK_SUFFIX = "<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n"
 TEXTS_PER_REQUEST = 32
 """What a server is sent at once: 32 vectors of 4,096 numbers are 3 MiB of JSON, in one line (`wire.MAX_LINE_BYTES`)."""
 
+TOKENS_PER_REQUEST = 16_384
+"""A server has the router's timeout for each request, so none may ask for hours of work."""
+Ask = Callable[[list[str]], tuple[list[Any], int | None]]
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Vectors:
     """`values` is (n, d), each row of length 1; `prompt_tokens` is what the engine counted, None where it does not."""
 
@@ -55,13 +59,14 @@ class Scores:
 class Embedder(Protocol):
     """An engine that turns texts into vectors, and rates documents.
 
-    `model` is the name that the engine itself uses. Both raise `EngineError` and its kin (or `MissingExtra`): a text longer
-    than the model reads is refused, never cut; what comes back is checked. `rerank` with a `task` raises `EngineRefused`
-    where the instruction is built into the server. Safe to call from several threads.
+    `model` is the name that the engine itself uses; `takes_task`: whether `rerank` takes an instruction, and does not raise
+    `EngineRefused` because it is built into the server. Both raise `EngineError` and its kin (or `MissingExtra`): a text
+    longer than the model reads is refused, never cut; what comes back is checked. Safe to call from several threads.
     """
 
     name: EngineName
     endpoint: str
+    takes_task: bool
 
     def embed(self, model: str, texts: Sequence[str], *, timeout_s: float) -> Vectors: ...
 
@@ -129,17 +134,32 @@ def probabilities(values: Sequence[Any], count: int, *, who: str, engine: str, e
     return tuple(min(1.0, float(number)) for number in numbers)
 
 
-def in_parts(
-    texts: Sequence[str], ask: Callable[[list[str]], tuple[list[Any], int | None]], size: int
-) -> tuple[list[Any], int | None]:
-    """What `ask` gives for each text, `size` texts at a time, and the tokens that it counted, None when it did not."""
+def in_parts(texts: Sequence[str], ask: Ask) -> tuple[list[Any], int | None]:
+    """What `ask` gives for each text, some at a time, and the tokens that it counted, None when it did not."""
     rows: list[Any] = []
     tokens: int | None = 0
-    for start in range(0, len(texts), size):
-        some, count = ask(list(texts[start : start + size]))
+    for part in parts(texts):
+        some, count = ask(part)
         rows += some
         tokens = None if tokens is None or count is None else tokens + count
     return rows, tokens
+
+
+def parts(texts: Sequence[str]) -> Iterator[list[str]]:
+    """The texts in their order, in lists of bounded length and (estimated) tokens; a longer text stands alone."""
+    from qwen_router.profile.tokens import estimate_tokens
+
+    part: list[str] = []
+    held = 0
+    for text in texts:
+        tokens = estimate_tokens(text)
+        if part and (len(part) >= TEXTS_PER_REQUEST or held + tokens > TOKENS_PER_REQUEST):
+            yield part
+            part, held = [], 0
+        part.append(text)
+        held += tokens
+    if part:
+        yield part
 
 
 def batches(lengths: Sequence[int], *, max_tokens: int, max_rows: int) -> Iterator[list[int]]:

@@ -33,6 +33,7 @@ class FakeEngine:
     """
 
     name: EngineName = "fake"
+    takes_task = True
 
     def __init__(
         self,

@@ -47,6 +47,10 @@ _SPLIT = re.compile(r"-(\d{5})-of-(\d{5})$")
 _KEPT_STRING_BYTES = 1 << 20
 """A longer string (no real one is: chat templates have about 10 KB) is skipped, not kept."""
 
+RANKS = 4
+"""LLAMA_POOLING_TYPE_RANK."""
+SEARCH_ARCHITECTURE = "qwen3"
+"""That of Qwen3-Embedding and Qwen3-Reranker. Others that embed, Qwen's VL models too, want their texts in other forms."""
 Scalar = str | int | float | bool
 
 
@@ -73,10 +77,16 @@ class GgufInfo:
         return value if isinstance(value, str) else None
 
     @property
+    def pooling(self) -> int | None:
+        """How token vectors become one (`enum llama_pooling_type`: 1 mean, 2 first, 3 last, 4 rank); None: no word of it."""
+        return _whole(self.metadata, f"{self.architecture}.pooling_type")
+
+    @property
     def kind(self) -> ModelKind | None:
-        """What its pooling of token vectors says (`enum llama_pooling_type`: 4 ranks, 1 to 3 embed); None without."""
-        pooling = _whole(self.metadata, f"{self.architecture}.pooling_type")
-        return None if pooling is None else "reranker" if pooling == 4 else "embedding"
+        """What a file of Qwen3-Embedding's or Qwen3-Reranker's kin is for, by its pooling; None without, and for others."""
+        if self.pooling is None or self.architecture != SEARCH_ARCHITECTURE:
+            return None
+        return "reranker" if self.pooling == RANKS else "embedding"
 
     def kv_mib(self, context_tokens: int) -> float:
         """Memory that keys and values take in f16 at this context; 0 where the header does not give the shapes.

@@ -80,6 +80,7 @@ class LlamaCppEngine:
     """
 
     name: EngineName = "llamacpp"
+    takes_task = False
     endpoint = "in process"
 
     def __init__(

@@ -22,7 +22,6 @@ from qwen_router.engines.assemble import estimated_tokens
 from qwen_router.engines.embedding import (
     RERANK_PREFIX,
     RERANK_SUFFIX,
-    TEXTS_PER_REQUEST,
     Scores,
     Vectors,
     built_in_task,
@@ -32,7 +31,7 @@ from qwen_router.engines.embedding import (
     rerank_text,
     unit_vectors,
 )
-from qwen_router.engines.gguf_file import GgufInfo
+from qwen_router.engines.gguf_file import RANKS, SEARCH_ARCHITECTURE, GgufInfo
 from qwen_router.engines.llamacpp_load import opened, plain_params, refuse_if_too_big, window
 from qwen_router.engines.residence import Residence
 from qwen_router.errors import EngineNonsense, EngineRefused
@@ -54,10 +53,17 @@ class _Key:
 
 
 class LlamaCppEmbedder:
-    """`info_of` reads a file's header; the others are the engine's own options."""
+    """`info_of` reads a file's header; `threads` and `verbose` are the engine's own options."""
 
-    def __init__(self, info_of: Callable[[Path], GgufInfo], *, threads: int | None, verbose: bool) -> None:
-        self._info_of, self._threads, self._verbose = info_of, threads, verbose
+    def __init__(
+        self,
+        info_of: Callable[[Path], GgufInfo],
+        *,
+        threads: int | None = None,
+        verbose: bool = False,
+        windows: Sequence[int] = WINDOWS,
+    ) -> None:
+        self._info_of, self._threads, self._verbose, self._windows = info_of, threads, verbose, windows
         self._places: dict[ModelKind, Residence[_Key, Any]] = {
             "embedding": Residence(partial(self._load, "embedding"), lambda _server: None, engine=ENGINE),
             "reranker": Residence(partial(self._load, "reranker"), lambda _server: None, engine=ENGINE),
@@ -78,9 +84,9 @@ class LlamaCppEmbedder:
         Raises `EngineRefused` for a reranker, and for a text that is too long.
         """
         info = self._info_of(path)
-        if info.kind == "reranker":
+        if info.pooling == RANKS:
             raise _refused(f"{path.stem!r} is a reranker: it does not embed", "use a Qwen3-Embedding GGUF")
-        last = info.metadata.get(f"{info.architecture}.pooling_type", 3) == 3
+        last = info.architecture == SEARCH_ARCHITECTURE and info.pooling in (None, 3)
         end = _END if last and not info.metadata.get("tokenizer.ggml.add_eos_token") else ""  # older conversions lack it
 
         def part(some: list[str]) -> tuple[Any, int | None]:
@@ -89,13 +95,13 @@ class LlamaCppEmbedder:
             rows = {row.get("index"): row.get("embedding") for row in _rows(found, "data")}
             return [rows.get(place) for place in range(len(some))], _tokens(found)
 
-        rows, tokens = in_parts(texts, part, TEXTS_PER_REQUEST)
+        rows, tokens = in_parts(texts, part)
         return Vectors(unit_vectors(rows, len(texts), who=repr(path.stem), **_WHERE), tokens)
 
     def rerank(self, path: Path, query: str, documents: Sequence[str], *, task: str | None, timeout_s: float) -> Scores:
         """What the file's two-word head gives for each document. Raises `EngineRefused` for a file without one."""
         info = self._info_of(path)
-        if info.kind != "reranker":
+        if info.pooling != RANKS:
             known = info.model_id(Catalog.load().models)
             lost = known is not None and Catalog.load().get(known).kind == "reranker"
             why = "was converted without the reranking head" if lost else "is no reranker"
@@ -109,18 +115,15 @@ class LlamaCppEmbedder:
             rated = {row.get("index"): row.get("relevance_score") for row in _rows(found, "results")}
             return [rated.get(place) for place in range(len(some))], _tokens(found)
 
-        values, tokens = in_parts(documents, part, TEXTS_PER_REQUEST)
+        values, tokens = in_parts(documents, part)
         return Scores(probabilities(values, len(documents), who=repr(path.stem), **_WHERE), tokens)
 
     def _asked(
         self, kind: ModelKind, info: GgufInfo, verb: str, body: Mapping[str, Any], texts: Sequence[str], timeout_s: float
     ) -> Mapping[str, Any]:
         """The answer, in the least window that holds the texts; estimates err, so the next one is tried."""
-        most = info.context_tokens or WINDOWS[-1]
-        windows = [*(tokens for tokens in WINDOWS if tokens < most), most]
-        guess = max(estimated_tokens(text) for text in texts) * 1.2 + 16
         found: Mapping[str, Any] = {}
-        for context_tokens in [tokens for tokens in windows if tokens >= guess] or windows[-1:]:
+        for context_tokens in windows_for(texts, self._windows, trained_tokens=info.context_tokens):
             key = _Key(info.path, context_tokens)
             serves = partial(_serves, key)
             with self._places[kind].borrow(key, serves=serves, timeout_s=timeout_s) as (server, _):
@@ -154,9 +157,17 @@ class LlamaCppEmbedder:
         params.embedding, params.cache_ram_mib = True, 0
         if kind == "reranker":
             params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_RANK
-        elif info.kind is None:
+        elif info.pooling is None:
             params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_LAST
         return opened(params, info, str(key), needed_mib=needed_mib)
+
+
+def windows_for(texts: Sequence[str], windows: Sequence[int], *, trained_tokens: int | None) -> list[int]:
+    """The windows to try: from the least that holds the texts by our estimate to what the model was trained for."""
+    most = trained_tokens or windows[-1]
+    steps = [*(tokens for tokens in windows if tokens < most), most]
+    guess = max(estimated_tokens(text) for text in texts) * 1.2 + 16
+    return [tokens for tokens in steps if tokens >= guess] or steps[-1:]
 
 
 def _serves(wanted: _Key, held: _Key) -> bool:

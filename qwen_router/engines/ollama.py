@@ -21,8 +21,9 @@ from qwen_router.control_tokens import neutralise
 from qwen_router.engines.base import Call, Event
 from qwen_router.engines.chatml import END, thought_prompt
 from qwen_router.engines.clients import PerLoop, Shared
-from qwen_router.engines.embedding import TEXTS_PER_REQUEST, Scores, Vectors, in_parts, unit_vectors
+from qwen_router.engines.embedding import Scores, Vectors, in_parts, unit_vectors
 from qwen_router.engines.exchange import Bodies, Post, answering
+from qwen_router.engines.gguf_file import SEARCH_ARCHITECTURE
 from qwen_router.engines.http_embed import is_too_long, ollama_body, ollama_rows, ollama_windows, with_way_out
 from qwen_router.engines.local_prompt import effective_sampling, neutralised, tool_specs
 from qwen_router.engines.ollama_exchange import OllamaExchange, holds_format_back
@@ -57,6 +58,7 @@ class OllamaEngine:
     """One Ollama server. `keep_alive` is how long a model stays loaded after a call (None: the server's setting)."""
 
     name: EngineName = "ollama"
+    takes_task = False
 
     def __init__(
         self,
@@ -145,7 +147,7 @@ class OllamaEngine:
 
     def embed(self, model: str, texts: Sequence[str], *, timeout_s: float) -> Vectors:
         """Unit vectors by `/api/embed`. Raises `EngineRefused` for a text that is longer than the model reads."""
-        rows, tokens = in_parts(texts, partial(self._embedded, model, timeout_s), TEXTS_PER_REQUEST)
+        rows, tokens = in_parts(texts, partial(self._embedded, model, timeout_s))
         where = f"{self.name} at {self.endpoint}"
         return Vectors(unit_vectors(rows, len(texts), who=where, engine=self.name, endpoint=self.endpoint), tokens)
 
@@ -329,7 +331,7 @@ class OllamaEngine:
 
 class _Shown:
     """What `/api/show` tells: the context that the model was trained for, its quantisation, the name in its metadata, the
-    system prompt of its Modelfile (which `Client.show` drops), whether it embeds."""
+    system prompt of its Modelfile (which `Client.show` drops), whether it is one of Qwen3-Embedding's kin."""
 
     def __init__(
         self,
@@ -347,14 +349,15 @@ class _Shown:
     def of(cls, shown: Mapping[str, Any]) -> _Shown:
         info: Mapping[str, Any] = shown.get("model_info") or {}
         details: Mapping[str, Any] = shown.get("details") or {}
-        context = info.get(f"{info.get('general.architecture')}.context_length")
+        architecture = info.get("general.architecture")
+        context = info.get(f"{architecture}.context_length")
         parts = [info.get("general.basename"), info.get("general.size_label"), info.get("general.finetune")]
         return cls(
             context_tokens=context if isinstance(context, int) and context > 0 else None,
             quant=details.get("quantization_level"),
             base_name="-".join(str(part) for part in parts if part) if parts[0] else None,
             system=str(shown.get("system") or ""),
-            embeds="embedding" in (shown.get("capabilities") or ()),
+            embeds="embedding" in (shown.get("capabilities") or ()) and architecture == SEARCH_ARCHITECTURE,
         )
 
 

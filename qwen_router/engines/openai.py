@@ -24,7 +24,6 @@ from qwen_router.engines.chatml import END, PRESERVING_FAMILIES, thought_prompt
 from qwen_router.engines.clients import PerLoop, Shared
 from qwen_router.engines.dialects import GENERIC, Dialect, key_header, recognised
 from qwen_router.engines.embedding import (
-    TEXTS_PER_REQUEST,
     Scores,
     Vectors,
     built_in_task,
@@ -80,6 +79,7 @@ class OpenAIEngine:
     """
 
     name: EngineName = "openai"
+    takes_task = False
 
     def __init__(
         self,
@@ -171,7 +171,7 @@ class OpenAIEngine:
             found = self._asked("/embeddings", openai_body(model, some), timeout_s)
             return openai_rows(found, len(some), self._peer)
 
-        rows, tokens = in_parts(texts, part, TEXTS_PER_REQUEST)
+        rows, tokens = in_parts(texts, part)
         who = f"{self.name} at {self.endpoint}"
         return Vectors(unit_vectors(rows, len(texts), who=who, engine=self.name, endpoint=self.endpoint), tokens)
 
@@ -185,7 +185,7 @@ class OpenAIEngine:
             found = self._asked("/rerank", rerank_body(model, query, some), timeout_s)
             return rerank_rows(found, len(some), self._peer)
 
-        values, tokens = in_parts(documents, part, TEXTS_PER_REQUEST)
+        values, tokens = in_parts(documents, part)
         who = f"{self.name} at {self.endpoint}"
         return Scores(probabilities(values, len(documents), who=who, engine=self.name, endpoint=self.endpoint), tokens)
 

@@ -120,6 +120,9 @@ class TorchEmbedder:
             raise _refused(
                 f"{str(folder)!r} holds no checkpoint (no readable config.json)", "name the folder with config.json"
             )
+        if "vision_config" in checkpoint.config:
+            why = f"{folder.name!r} reads pictures too, which is not done here for search"
+            raise _refused(why, "use Qwen3-Embedding or Qwen3-Reranker, for text")
         if kind == "embedding" and checkpoint.pooling not in (None, "lasttoken"):
             why = f"{folder.name!r} pools by {checkpoint.pooling!r}; the last token's state is what is computed here"
             raise _refused(why, "use Qwen3-Embedding, or a server that runs this model")

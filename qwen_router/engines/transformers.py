@@ -71,6 +71,7 @@ class TransformersEngine:
     """
 
     name: EngineName = "transformers"
+    takes_task = True
     endpoint = "in process"
 
     def __init__(
