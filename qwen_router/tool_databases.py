@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
 MOST_SQLITE_FILE_BYTES = 256 * MIB
+_ACTS = re.compile(
+    r"\b(set_config|lo_\w+|dblink\w*|pg_(?:terminate|cancel)_backend|pg_advisory\w+|pg_notify)\s*\(", re.IGNORECASE
+)
+"""What a transaction that only reads lets through in PostgreSQL though it acts. The user's rights are the wall, not this."""
 
 
 def query_sqlite(root: Path | str, paths: Sequence[str], sql: str, limits: TableLimits) -> Table:
@@ -102,36 +106,55 @@ def _opened(databases: Mapping[str, str], name: str, limits: TableLimits) -> Ite
         if not databases:
             raise InvalidRequest("no database is set up here", fix="QWEN_ROUTER_DATABASES=shop=sqlite:///shop.db")
         raise UnknownName.among(name, databases, kind="database")
-    create_engine, make_url, pool = _sqlalchemy()
+    _, make_url, _ = _sqlalchemy()
     try:
         url = make_url(databases[name])
-        if url.get_backend_name() == "sqlite":
-            with _sqlite_engine(Path(url.database or ""), limits) as engine:
-                yield engine
-            return
-        if url.get_backend_name() != "postgresql":
-            raise InvalidRequest(
-                f"the database {name!r} is of the kind {url.get_backend_name()!r}", fix="SQLite or PostgreSQL"
-            )
-        engine = create_engine(
-            url,
-            poolclass=pool,
-            connect_args={
-                "options": f"-c statement_timeout={int(limits.time_s * 1000)} -c default_transaction_read_only=on"
-            },
-            execution_options={"postgresql_readonly": True, "no_parameters": True},
-        )
-    except InvalidRequest:
-        raise
-    except ModuleNotFoundError as error:
-        raise InvalidRequest(
-            f"the driver {error.name!r} of the database {name!r} is missing", fix=f"pip install {error.name}"
-        ) from None
     except Exception as error:  # SQLAlchemy's own, whose text may hold the URL and so a password
         raise InvalidRequest(
             f"the database {name!r} has no valid URL ({type(error).__name__})", fix="sqlite:///shop.db"
         ) from None
+    kind = url.get_backend_name()
+    if kind == "sqlite":
+        with _sqlite_engine(Path(url.database or ""), limits) as engine:
+            yield engine
+    elif kind == "postgresql":
+        with _postgres_engine(name, url, limits) as engine:
+            yield engine
+    else:
+        raise InvalidRequest(f"the database {name!r} is of the kind {kind!r}", fix="SQLite or PostgreSQL")
+
+
+@contextmanager
+def _postgres_engine(name: str, url: Any, limits: TableLimits) -> Iterator[Engine]:
+    """Transactions that only read, with a limit of time; refused as a superuser, who may read the server's files."""
+    create_engine, _, pool = _sqlalchemy()
+    options = f"-c statement_timeout={int(limits.time_s * 1000)} -c default_transaction_read_only=on"
     try:
+        engine = create_engine(
+            url,
+            poolclass=pool,
+            connect_args={"options": options, "connect_timeout": 5},
+            execution_options={"postgresql_readonly": True, "no_parameters": True},
+        )
+    except ModuleNotFoundError as error:
+        told_fix = f"pip install {error.name}"
+        raise InvalidRequest(f"the driver {error.name!r} of the database {name!r} is missing", fix=told_fix) from None
+    except Exception as error:  # a driver that SQLAlchemy does not know; its text may hold the URL
+        raise InvalidRequest(
+            f"the database {name!r} has no valid URL ({type(error).__name__})", fix="postgresql://..."
+        ) from None
+    try:
+        try:
+            with engine.connect() as connection:
+                asked = "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user"
+                superuser = connection.exec_driver_sql(asked).scalar()
+        except Exception as error:
+            problem = told(error, (), limits).problem
+            raise InvalidRequest(
+                f"the database {name!r} cannot be reached: {problem}", fix="check its server and URL"
+            ) from None
+        if superuser:
+            raise InvalidRequest(f"the database {name!r} is reached as a superuser", fix="give a user who may only read")
         yield engine
     finally:
         engine.dispose()
@@ -209,11 +232,16 @@ def _select(engine: Engine, sql: str, limits: TableLimits) -> Table:
         raise InvalidRequest(f"data is only read here, by one SELECT, and the SQL begins with {bare[:20]!r}", fix=WAYS_OUT)
     if ";" in bare and engine.dialect.name != "sqlite":  # SQLite's driver refuses a second statement itself
         raise InvalidRequest("a ; within the SQL may begin a second statement", fix="leave it out; in a text, write chr(59)")
+    acts = _ACTS.search(bare) if engine.dialect.name == "postgresql" else None
+    if acts is not None:
+        raise InvalidRequest(f"the function {acts[1]!r} does more than read", fix=WAYS_OUT)
     names: tuple[str, ...] = ()
     stopped, started = False, time.monotonic()
     try:
         with engine.connect() as connection:
             names = _names_in(engine, sql)
+            if engine.dialect.name == "postgresql":  # row by row from a cursor of the server, which takes one SELECT only
+                connection = connection.execution_options(stream_results=True, max_row_buffer=limits.rows)
             result = connection.exec_driver_sql(bare)
             return drained(tuple(result.keys()), lambda count: [tuple(row) for row in result.fetchmany(count)], limits)
     except Exception as error:

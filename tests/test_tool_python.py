@@ -129,7 +129,9 @@ def test_a_failed_test_says_its_values(tests: str, name: str, told: str) -> None
         pytest.param(ADD, "x = 1", "the tests", "no test was found", id="no-tests"),
         pytest.param(ADD, "", "the tests", "no test was found", id="nothing"),
         pytest.param(ADD, "def test_a(tmp_path): pass", "test_a", "no fixtures here", id="a-fixture"),
-        pytest.param(ADD, "import pytest\ndef test_a(): pass", "the tests", "there is no pytest here", id="pytest"),
+        pytest.param(
+            ADD, "import pytest\n@pytest.fixture\ndef x(): pass", "the tests", "no fixtures here", id="a-pytest-fixture"
+        ),
         pytest.param(ADD, "def test_a():\n    import os; os.kill(os.getpid(), 9); os.abort()", "test_a", "", id="a-crash"),
     ],
 )
@@ -146,6 +148,50 @@ def test_a_test_that_hangs_is_named_and_the_others_keep_their_results() -> None:
     outcome = run_tests(ADD, tests, limits=Limits(wall_s=0.8))
     assert outcome.passed == ("test_a",)
     assert outcome.errors == (Failure("test_b", "stopped after 0.8 s"),)
+
+
+PYTEST_TESTS = """
+import pytest
+from pytest import approx
+
+@pytest.mark.parametrize("a, b, total", [(1, 2, 3), (2, 2, 5), pytest.param(0, 0, 0, id="zero")])
+def test_add(a, b, total):
+    assert add(a, b) == total
+
+@pytest.mark.parametrize("n", [1, 2])
+@pytest.mark.slow
+def test_one(n):
+    assert add(n, 0.1 + 0.2) == approx(n + 0.3)
+
+def test_raises():
+    with pytest.raises(TypeError, match="unsupported") as caught:
+        add(1, "b")
+    assert "str" in str(caught.value)
+    pytest.raises((ValueError, TypeError), add, 1, None)
+
+def test_raises_not():
+    with pytest.raises(ValueError):
+        add(1, 2)
+
+@pytest.mark.skip(reason="later")
+def test_later(): assert False
+
+class TestMore:
+    @pytest.mark.parametrize("n", [3])
+    def test_n(self, n): assert add(n, n) == 2 * n and [add(.1, .2), 1] == approx([.3, 1]) and add(1, 1) != approx(2.1)
+"""
+
+
+def test_the_words_of_pytest_that_models_use_are_there() -> None:
+    outcome = run_tests(ADD, PYTEST_TESTS)
+    assert outcome.errors == ()
+    assert outcome.passed == (
+        "test_add[1-2-3]", "test_add[0-0-0]", "test_one[1]", "test_one[2]", "test_raises", "TestMore.test_n[3]",
+    )  # fmt: skip
+    assert [one.name for one in outcome.failed] == ["test_add[2-2-5]", "test_raises_not"]
+    assert "4 against 5" in outcome.failed[0].message
+    assert "nothing was raised, where ValueError was wanted" in outcome.failed[1].message
+    assert outcome.skipped == ("test_later",)
 
 
 def test_doctests_of_the_code_are_run() -> None:

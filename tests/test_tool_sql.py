@@ -243,6 +243,9 @@ def test_two_files_of_one_name_are_refused(root: Path) -> None:
         pytest.param({"shop": "sqlite:///nope.db"}, "shop", InvalidRequest, "no database file 'nope.db'", id="no-file"),
         pytest.param({"shop": "sqlite://"}, "shop", InvalidRequest, "no database file", id="in-memory"),
         pytest.param({"shop": "mysql://me:pass@host/db"}, "shop", InvalidRequest, "of the kind 'mysql'", id="another-kind"),
+        pytest.param(
+            {"shop": "postgresql+nodriver://me:pass@host/db"}, "shop", InvalidRequest, "NoSuchModule", id="no-driver"
+        ),
         pytest.param({"shop": "://pass"}, "shop", InvalidRequest, "no valid URL", id="no-url"),
     ],
 )
@@ -415,6 +418,33 @@ def test_attack_a_file_name_is_no_sql(root: Path) -> None:
     (root / name).write_text("x\n1\n")
     assert query_files(root, "select * from data", (name,)).rows == ((1,),)
     assert not (root / "stolen.csv").exists()
+
+
+@pytest.mark.skipif(
+    "QWEN_ROUTER_TEST_POSTGRES" not in os.environ, reason="no PostgreSQL here: set QWEN_ROUTER_TEST_POSTGRES"
+)
+def test_postgresql_is_read_and_not_written() -> None:
+    """Run against a server by hand: a URL of a user who is no superuser and owns a table orders(id, customer)."""
+    databases = {"shop": os.environ["QWEN_ROUTER_TEST_POSTGRES"]}
+    before = query_database(databases, "shop", "select count(*) from orders").rows
+    for sql in (
+        "delete from orders",
+        "with x as (delete from orders returning 1) select * from x",
+        "select 1; delete from orders",
+        "select * into stolen from orders",
+        "select pg_read_file('/etc/passwd')",
+        "select lo_create(0)",
+        "select set_config('transaction_read_only', 'off', false)",
+        "select pg_sleep(9)",
+        "select count(*) from generate_series(1, 10000000000)",
+        "select custmer from orders",
+    ):
+        with pytest.raises(InvalidRequest):
+            query_database(databases, "shop", sql, limits=SHORT)
+    assert query_database(databases, "shop", "select count(*) from orders where customer not like '%x:y%'").rows == before
+    table = query_database(databases, "shop", "select * from generate_series(1, 1000)")
+    assert table.note == "the first 200 of 1,000 rows"
+    assert "CREATE TABLE orders" in database_schema(databases, "shop")
 
 
 # ── the tools ───────────────────────────────────────────────────────────────────────────────────────────────────────────

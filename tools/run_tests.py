@@ -1,6 +1,7 @@
 """Runs tests on code in the sandbox and says which passed, which failed and with which values, as JSON.
 
-Tests are asserts, functions `test_*`, `unittest` classes and the doctests of the code; there is no pytest. They see the
+Tests are asserts, functions `test_*`, `unittest` classes and the doctests of the code; of pytest there are a few words,
+and no fixtures. They see the
 code's names, and may import them from `solution`. A failed test is a result, not an error of the tool.
 
     python -c "from qwen_router.tooling import load_tools; print(load_tools()['run_tests'].invoke( \\

@@ -2,7 +2,7 @@
 
 Started by `host` only, as `python -I -S child.py JOB`: one process makes the namespaces and waits, the other, born inside
 them, gives up what is left and becomes the code. What happened goes line by line, as JSON, into the report file. It
-imports the standard library and its three neighbours, nothing of qwen-router, and is no module for anybody else.
+imports the standard library and its neighbours, nothing of qwen-router, and is no module for anybody else.
 
     python -c "from qwen_router.sandbox import run_python; print(run_python('6 * 7').value)"
 """
@@ -35,7 +35,7 @@ def main(job_file: str) -> None:
     import testing  # type: ignore[import-not-found]
 
     del sys.path[0]
-    for name in ("kernel", "syscalls", "testing"):  # the code may have modules of these names
+    for name in ("kernel", "syscalls", "testing", "pytest_words"):  # the code may have modules of these names
         del sys.modules[name]
     job = json.loads(Path(job_file).read_text(encoding="utf-8", errors="surrogatepass"))
     report = os.open(job["report"], os.O_WRONLY | os.O_APPEND | getattr(os, "O_CLOEXEC", 0))

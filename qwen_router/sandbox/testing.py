@@ -19,6 +19,11 @@ from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from typing import Any
 
+if __package__:
+    from qwen_router.sandbox import pytest_words
+else:  # the child runs this file on its own
+    import pytest_words  # type: ignore[import-not-found,no-redef]
+
 MOST_TESTS, MOST_REPR_CHARS = 1000, 200
 Tell = Callable[..., None]
 _EXPLAIN = "_qwen_router_explain"
@@ -36,6 +41,7 @@ def run(
     """
     code, tests = job["code"], job["tests"]
     bench = _Bench(tell, trace)
+    sys.modules["pytest"] = pytest_words
     solution = module_of("solution", code, file="solution.py")
     if not bench.try_one(
         "the code", lambda: exec(compile(code, "solution.py", "exec"), solution.__dict__), only_errors=True
@@ -56,7 +62,7 @@ def run(
         return
     for name, value in list(vars(module).items()):
         if name.startswith("test") and inspect.isfunction(value) and value is not getattr(solution, name, None):
-            bench.try_one(name, _function(value))
+            _functions(name, value, bench)
         elif inspect.isclass(value) and value.__module__ == "tests":
             _class(name, value, bench)
     _doctests(solution, bench)
@@ -81,10 +87,7 @@ class _Bench:
             raise
         except BaseException as error:
             failed = isinstance(error, AssertionError) and not only_errors
-            message = self.trace(error)
-            if isinstance(error, ModuleNotFoundError) and error.name == "pytest":
-                message += "\nthere is no pytest here: write asserts, functions test_*, try/except, or unittest"
-            self.tell(test=name, outcome="failed" if failed else "error", message=message)
+            self.tell(test=name, outcome="failed" if failed else "error", message=self.trace(error))
             return False
         if not only_errors:
             self.tell(test=name, outcome="passed", message="")
@@ -144,16 +147,29 @@ def _short(value: object) -> str:
     return text if len(text) <= MOST_REPR_CHARS else text[:MOST_REPR_CHARS] + "..."
 
 
-def _function(function: Callable[..., object]) -> Callable[[], object]:
-    def call() -> object:
-        wanted = [p.name for p in inspect.signature(function).parameters.values() if p.default is p.empty and p.kind < 2]
-        if wanted:
-            raise TypeError(f"the test takes {', '.join(wanted)}, and there are no fixtures here: make it inside the test")
-        if inspect.iscoroutinefunction(function):
-            return asyncio.run(function())
-        return function()
+def _functions(name: str, function: Callable[..., Any], bench: _Bench, made: Callable[[], Any] | None = None) -> None:
+    """A test function, once for each set of arguments that `parametrize` gives; `made` makes the object of a method."""
+    several = hasattr(function, pytest_words.CASES)
+    for arguments in pytest_words.cases_of(function):
+        told = "-".join(_short(value)[:30] for value in arguments.values())
+        bench.try_one(f"{name}[{told}]" if several else name, lambda given=arguments: _called(function, made, given))  # type: ignore[misc]
 
-    return call
+
+def _called(function: Callable[..., Any], made: Callable[[], Any] | None, arguments: Mapping[str, Any]) -> None:
+    if hasattr(function, pytest_words.SKIPPED):
+        raise unittest.SkipTest(getattr(function, pytest_words.SKIPPED))
+    test = function if made is None else function.__get__(made())
+    wanted = [
+        p.name
+        for p in inspect.signature(test).parameters.values()
+        if p.default is p.empty and p.kind < 2 and p.name not in arguments
+    ]
+    if wanted:
+        raise TypeError(f"the test takes {', '.join(wanted)}, and there are no fixtures here: make it inside the test")
+    if inspect.iscoroutinefunction(test):
+        asyncio.run(test(**arguments))
+    else:
+        test(**arguments)
 
 
 def _class(name: str, kind: type, bench: _Bench) -> None:
@@ -162,8 +178,9 @@ def _class(name: str, kind: type, bench: _Bench) -> None:
         for method in unittest.defaultTestLoader.getTestCaseNames(kind):
             bench.try_one(f"{name}.{method}", lambda method=method: _case(kind(method)))  # type: ignore[misc]
     elif name.startswith("Test"):
-        for method in [key for key, value in vars(kind).items() if key.startswith("test") and inspect.isfunction(value)]:
-            bench.try_one(f"{name}.{method}", lambda method=method: _function(getattr(kind(), method))())  # type: ignore[misc]
+        for key, value in [(key, value) for key, value in vars(kind).items() if key.startswith("test")]:
+            if inspect.isfunction(value):
+                _functions(f"{name}.{key}", value, bench, kind)
 
 
 def _case(case: unittest.TestCase) -> None:
@@ -217,7 +234,7 @@ def _unknown_modules(tree: ast.Module) -> set[str]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.add(node.module)
-    return {name for name in names if "." not in name and name not in ("pytest", "numpy") and not _exists(name)}
+    return {name for name in names if "." not in name and name != "numpy" and not _exists(name)}
 
 
 def _exists(name: str) -> bool:
