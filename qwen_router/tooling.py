@@ -14,6 +14,7 @@ import importlib.util
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -215,7 +216,8 @@ def _module(file: Path, changed_ns: int) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and pydantic look their module up while it runs
     try:
-        spec.loader.exec_module(module)
+        with redirect_stdout(sys.stderr):  # what a file prints while it is loaded is no command's output
+            spec.loader.exec_module(module)
     except ModuleNotFoundError as error:
         del sys.modules[name]
         package = (error.name or "").partition(".")[0]

@@ -242,6 +242,12 @@ def test_broken_tools_are_left_out_of_the_graph_and_named(folder: Path) -> None:
     assert err == "left out: crashing, lacking, shout (see qwen-router tools check)\n"
 
 
+def test_what_a_tool_file_prints_is_no_output(clean: Path) -> None:
+    (clean / "good.py").write_text(GOOD + '\nprint("hello")\n')
+    code, out, err = tools("list", "--json")
+    assert (code, err) == (0, "hello\n") and {"read_image", "count_rows"} <= {row["name"] for row in parsed(out)}
+
+
 def test_control_characters_of_a_tool_never_reach_the_terminal(clean: Path) -> None:
     (clean / "good.py").write_text(
         GOOD.replace("Read the text", "Read \\x1b[31m the text").replace('"question"', '"q\\x1b]0;"')

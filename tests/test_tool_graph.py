@@ -125,6 +125,17 @@ def test_of_two_equal_chains_the_shorter_comes_first_and_then_the_name() -> None
     assert [c.tools for c in graph.chains(["table"], "number")] == [("a_direct",), ("b_direct",), ("to_data", "of_data")]
 
 
+def test_a_value_that_fits_in_two_places_goes_where_the_chain_is_cheapest() -> None:
+    tools = [
+        made_up("paint", {"note": "table"}, "image", cost_s=29.5),
+        made_up("frame", {"picture": "image", "file": "path"}, "report"),
+    ]
+    best = ToolGraph.of(tools).chains(["image", "table"], "report")[0]
+    # The given image can be the picture at once, but any file only after a charge of 30 s: by then there is a new picture.
+    assert str(best) == "paint(table) -> frame(paint, image) = report"
+    assert best.cost_s == pytest.approx(30 + 0.1 + STEP_S)
+
+
 def test_only_allowed_tools_are_used(shelf: ToolGraph) -> None:
     chains = shelf.chains(["image"], "table", allowed=["describe_image", "extract_table", "no_such_tool"])
     assert said(chains) == ["describe_image(image) -> extract_table(describe_image) = table"]

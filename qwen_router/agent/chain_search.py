@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
@@ -48,6 +48,10 @@ class _Shape:
     members: tuple[tuple[float, str], ...]
 
 
+_Inputs = tuple[tuple[str, int], ...]
+"""The kind that each value fills, and the value's number."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Value:
     """What is there from `at_s` on: something given, or what a tool made of other values (with the kind that each fills)."""
@@ -56,7 +60,7 @@ class _Value:
     at_s: float
     given: Given | None = None
     tool: str = ""
-    made_of: tuple[tuple[str, int], ...] = ()
+    made_of: _Inputs = ()
 
 
 _Use = tuple[str, str]  # a given kind, and what it stands for
@@ -75,6 +79,7 @@ class ChainFinder:
             shape = (tuple(sorted(required.items())), signature.output, may)
             by_shape.setdefault(shape, []).append((signature.cost_s, name))
         self.shapes = tuple(_Shape(*shape, tuple(sorted(members))) for shape, members in sorted(by_shape.items()))
+        self._starts: dict[str, _Start] = {}
         self._givers: dict[str, list[int]] = {}
         for s, shape_of in enumerate(self.shapes):
             for kind in lineage(shape_of.gives):
@@ -84,7 +89,8 @@ class ChainFinder:
         self, have: Iterable[str], want: str, *, limit: int, usable: Callable[[str], bool] | None = None
     ) -> tuple[Chain, ...]:
         """The `limit` best chains. `have` may repeat a kind: two images."""
-        start = _Start.of(self, Counter(have), want, usable)
+        start = self._start(want, usable)
+        counts = Counter(have)
         found: dict[object, Chain] = {}
         costs: dict[object, float] = {}  # of every chain met, found or waiting
         seen: set[frozenset[str | _Use]] = set()
@@ -95,7 +101,7 @@ class ChainFinder:
                 return
             seen.add(without)
             beyond_s = sorted(costs.values())[limit - 1] if len(costs) >= limit else math.inf
-            chain = _Search(start, without, beyond_s).best()
+            chain = _Search(start, counts, without, beyond_s).best()
             if chain is not None and (chain.needs or not without or len(chain.steps) == 1):
                 costs[chain.identity] = chain.cost_s
                 heappush(waiting, (chain.key, len(seen), chain, without))
@@ -110,6 +116,18 @@ class ChainFinder:
                 for part in _parts(chain):
                     search(without | {part})
         return tuple(sorted(found.values(), key=lambda chain: chain.key))
+
+    def _start(self, want: str, usable: Callable[[str], bool] | None) -> _Start:
+        """What a search begins with; kept for each kind that was wanted, while all tools may be used."""
+        if usable is not None:
+            return _Start.of(self, want, usable)
+        if want not in self._starts:
+            self._starts[want] = _Start.of(self, want, None)
+        return self._starts[want]
+
+    def frequency(self, kind: str) -> int:
+        """How many shapes give the kind."""
+        return len(self._givers.get(kind, ()))
 
     def relevant(self, want: str) -> dict[int, float]:
         """The shapes from which what is wanted can be reached, each with the least time from its output to there."""
@@ -146,67 +164,75 @@ def _parts(chain: Chain) -> list[str | _Use]:
 
 @dataclass(frozen=True, slots=True)
 class _Start:
-    """What every search of one question begins with: who waits for which kind, and for how many values.
+    """What every search for one wanted kind begins with; searches change nothing of it.
 
     `alone` are the tools that one value of a kind is enough for, the quickest first: most are such, and few of them matter.
-    `rest` is the least time from a shape's output to what is wanted, `lead` that from its inputs.
+    Of the other shapes, `needs` are their kinds, the most specific first, and `watch` has each under the kind that comes
+    least often: the others are looked at when that is there. `tangled` are shapes that one value can serve in two places (a
+    number and a text). `demand` is how many values of a kind can be of use. `rest` is the least time from a shape's output
+    to what is wanted, `lead` that from its inputs.
     """
 
     finder: ChainFinder
-    have: Counter[str]
     want: str
-    members: dict[int, tuple[tuple[float, str], ...]]
-    alone: dict[str, list[tuple[float, str, int]]]
-    takers: dict[str, list[int]]
-    left: dict[tuple[int, str], int]
-    missing: dict[int, int]
     rest: dict[int, float]
-    lead: dict[int, float]
+    members: dict[int, tuple[tuple[float, str], ...]] = field(default_factory=dict)
+    alone: dict[str, list[tuple[float, str, int]]] = field(default_factory=dict)
+    needs: dict[int, tuple[tuple[str, int], ...]] = field(default_factory=dict)
+    lead: dict[int, float] = field(default_factory=dict)
+    tangled: set[int] = field(default_factory=set)
+    watch: dict[str, list[int]] = field(default_factory=dict)
+    demand: dict[str, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, finder: ChainFinder, have: Counter[str], want: str, usable: Callable[[str], bool] | None) -> _Start:
-        start = cls(finder, have, want, {}, {}, {}, {}, {}, finder.relevant(want), {})
+    def of(cls, finder: ChainFinder, want: str, usable: Callable[[str], bool] | None) -> _Start:
+        start = cls(finder, want, finder.relevant(want))
         for s in sorted(start.rest):
             shape = finder.shapes[s]
             members = shape.members if usable is None else tuple(m for m in shape.members if usable(m[1]))
-            needed = sum(count for _, count in shape.needs)
-            if needed == 1:
-                start.alone.setdefault(shape.needs[0][0], []).extend((*member, s) for member in members)
+            if sum(count for _, count in shape.needs) == 1:
+                kind = shape.needs[0][0]
+                start.alone.setdefault(kind, []).extend((*member, s) for member in members)
+                start.demand[kind] = max(1, start.demand.get(kind, 0))
             elif members:
-                start.members[s], start.missing[s] = members, needed
-                start.lead[s] = members[0][0] + STEP_S + start.rest[s]
-                for kind, count in shape.needs:
-                    start.takers.setdefault(kind, []).append(s)
-                    start.left[s, kind] = count
+                start._join(s, shape, members)
         for tools in start.alone.values():
             tools.sort()
-        for waiting in start.takers.values():
-            waiting.sort(key=start.lead.__getitem__)
         return start
+
+    def _join(self, s: int, shape: _Shape, members: tuple[tuple[float, str], ...]) -> None:
+        self.members[s] = members
+        self.lead[s] = members[0][0] + STEP_S + self.rest[s]
+        self.needs[s] = tuple(sorted(shape.needs, key=lambda need: -len(lineage(need[0]))))
+        for kind, _ in shape.needs:
+            related = [n for other, n in shape.needs if kind in lineage(other) or other in lineage(kind)]
+            self.demand[kind] = max(sum(related), self.demand.get(kind, 0))
+            if len(related) > 1:
+                self.tangled.add(s)
+        if shape.needs:
+            rarest = min(shape.needs, key=lambda need: (self.finder.frequency(need[0]), need[0]))[0]
+            self.watch.setdefault(rarest, []).append(s)
 
 
 class _Search:
     """One run forward in time, without some tools and some uses of what is given, for a chain that costs no more than
     `beyond_s`."""
 
-    def __init__(self, start: _Start, without: frozenset[str | _Use], beyond_s: float) -> None:
-        self.finder, self.have, self.want, self.members = start.finder, start.have, start.want, start.members
-        self.without = without
-        self.rest, self.lead, self.latest_s = start.rest, start.lead, beyond_s + 1e-9
-        self.values: list[_Value] = []
+    def __init__(self, start: _Start, have: Counter[str], without: frozenset[str | _Use], beyond_s: float) -> None:
+        self.start, self.have, self.without, self.latest_s = start, have, without, beyond_s + 1e-9
         self.pushed = 0
+        self.values: list[_Value] = []
         self.events: list[tuple[float, int, str, int, Callable[[float], Chain | None]]] = []
-        self.alone = start.alone
-        self.came: dict[str, int] = {}
-        self.bound: dict[int, list[tuple[str, int]]] = {}
-        self.again = max((n for kind, n in self.have.items() if not countless(kind)), default=1) - 1
-        self.takers = start.takers.copy()  # its lists are replaced, never changed
-        self.left, self.missing = start.left.copy(), start.missing.copy()
+        self.here: dict[str, list[int]] = {}
+        self.watch = {kind: dict.fromkeys(waiting) for kind, waiting in start.watch.items()}
+        self.again = max((n for kind, n in have.items() if not countless(kind)), default=1) - 1
+        self.started: dict[int, _Inputs] = {}
 
     def best(self) -> Chain | None:
-        for s in self.members:
-            if not self.missing[s]:
-                at_home = not self.have or any(self.have[kind] for kind in self.finder.shapes[s].may)
+        have = self.have
+        for s, needs in self.start.needs.items():
+            if not needs:
+                at_home = not have or any(have[kind] for kind in self.start.finder.shapes[s].may)
                 self._start(s, 0, 0.0 if at_home else RARELY_S, ())
         self._hand_out_given()
         while self.events:
@@ -239,97 +265,135 @@ class _Search:
             self._arrive(number, wanted, at_s)
 
     def _arrive(self, number: int, wanted: str, at_s: float) -> None:
-        """A value is there: every tool that waits for its kind takes it, for one input."""
-        came = self.came[wanted] = self.came.get(wanted, 0) + 1
-        if came <= 1 + self.again:
-            self._next_alone(wanted, number, at_s, 0)
-        takers = self.takers.get(wanted)
-        if not takers:
+        """A value is there: the tools that waited for its kind may start, or wait for another."""
+        if not self._waited_for(wanted):
             return
-        value = self.values[number]
-        every = value.given is not None and value.kind == wanted and countless(wanted)
-        kept = []
-        for s in takers:
-            if at_s + self.lead[s] > self.latest_s:
-                break  # too late for this one, and for those behind it
-            left = self.left[s, wanted]
-            bound = self.bound.get(s)
-            if bound is None:
-                bound = self.bound[s] = []
-            elif any(other == number for _, other in bound):
-                kept.append(s)  # one value fills one input
-                continue
-            if left <= 0:
+        here = self.here.setdefault(wanted, [])
+        here.append(number)
+        if len(here) <= 1 + self.again:
+            self._next_alone(wanted, number, at_s, 0)
+        for s in self.watch.pop(wanted, ()):
+            if s in self.started:
                 self._instead(s, wanted, number, at_s)
-                taken = 1
+                continue
+            if at_s + self.start.lead[s] > self.latest_s:
+                continue  # too late for this one
+            inputs = self._inputs(s)
+            if isinstance(inputs, str):
+                self._wait(s, inputs)
             else:
-                taken = left if every else 1
-                bound += [(wanted, number)] * taken
-                self.missing[s] -= taken
-                if not self.missing[s]:
-                    self._start(s, 0, at_s, tuple(bound))
-            if left - taken > -self.again:
-                self.left[s, wanted] = left - taken
-                kept.append(s)
-        self.takers[wanted] = kept
+                self.started[s] = inputs
+                self._start(s, 0, at_s, inputs)
+                for kind, _ in self.start.needs[s] if self.again else ():
+                    self.watch.setdefault(kind, {})[s] = None
+
+    def _wait(self, s: int, missing: str) -> None:
+        """Look at the shape again when there is more of what it lacks; a tangled one when there is more of anything."""
+        kinds = [kind for kind, _ in self.start.needs[s]] if s in self.start.tangled else [missing]
+        for kind in kinds:
+            self.watch.setdefault(kind, {})[s] = None
+
+    def _inputs(self, s: int) -> _Inputs | str:
+        """Values for all that the shape needs, each for one input; or the first kind of which there are too few."""
+        needs, all_here = self.start.needs[s], self.here
+        for kind, _ in needs:
+            if kind not in all_here:
+                return kind
+        if s in self.start.tangled:
+            return self._dealt([kind for kind, count in needs for _ in range(count)], ()) or needs[0][0]
+        found: list[tuple[str, int]] = []
+        for kind, count in needs:
+            here = all_here[kind]
+            if count == 1:
+                found.append((kind, here[0]))
+            elif self._countless(here[0], kind):
+                found += [(kind, here[0])] * count
+            elif len(here) >= count:
+                found += [(kind, number) for number in here[:count]]
+            else:
+                return kind
+        return tuple(found)
+
+    def _dealt(self, kinds: list[str], dealt: _Inputs) -> _Inputs:
+        """A value for each of the kinds, none of them in two places; nothing when that cannot be had yet. What was there
+        first is tried first."""
+        if not kinds:
+            return dealt
+        kind, *others = kinds
+        for number in self.here.get(kind, ()):
+            uses = {use for use, other in dealt if other == number}
+            if not uses or (uses == {kind} and self._countless(number, kind)):
+                found = self._dealt(others, (*dealt, (kind, number)))
+                if found:
+                    return found
+        return ()
+
+    def _countless(self, number: int, kind: str) -> bool:
+        """Whether the value stands for as many of its kind as are needed: a request with a unit may well have two."""
+        value = self.values[number]
+        return value.given is not None and value.kind == kind and countless(kind)
 
     def _instead(self, s: int, wanted: str, number: int, at_s: float) -> None:
         """Start a tool once more, with one value changed: a request with two images may want both read."""
-        if not self.missing[s]:
-            bound = list(self.bound[s])
-            last = max(i for i, (kind, _) in enumerate(bound) if kind == wanted)
-            bound[last] = (wanted, number)
-            self._start(s, 0, at_s, tuple(bound))
+        if not self.again:
+            return
+        inputs = list(self.started[s])
+        last = max(i for i, (kind, _) in enumerate(inputs) if kind == wanted)
+        self.watch.setdefault(wanted, {})[s] = None
+        if number not in {other for _, other in inputs}:
+            inputs[last] = (wanted, number)
+            self._start(s, 0, at_s, tuple(inputs))
 
     def _next_alone(self, kind: str, number: int, there_s: float, first: int) -> None:
         """Let the next of the tools happen that this value is enough for. They come in the order of their cost."""
-        tools = self.alone.get(kind, ())
+        tools, rest = self.start.alone.get(kind, ()), self.start.rest
         for i in range(first, len(tools)):
             cost_s, name, s = tools[i]
             done_s = there_s + cost_s + STEP_S
             if done_s > self.latest_s:
                 return
-            if name not in self.without and done_s + self.rest[s] <= self.latest_s:
+            if name not in self.without and done_s + rest[s] <= self.latest_s:
                 self._at(done_s, 0, name, partial(self._alone, kind, number, there_s, i))
                 return
 
     def _alone(self, kind: str, number: int, there_s: float, i: int, at_s: float) -> None:
-        _, tool, s = self.alone[kind][i]
+        _, tool, s = self.start.alone[kind][i]
         self._next_alone(kind, number, there_s, i + 1)
         self._made(s, tool, ((kind, number),), at_s)
 
-    def _start(self, s: int, member: int, there_s: float, made_of: tuple[tuple[str, int], ...]) -> None:
+    def _start(self, s: int, member: int, there_s: float, made_of: _Inputs) -> None:
         """Let the shape's first usable tool from `member` on happen: all that it needs is there."""
-        members = self.members[s]
+        members = self.start.members[s]
         for m in range(member, len(members)):
             cost_s, name = members[m]
             if name not in self.without:
                 done_s = there_s + cost_s + STEP_S
-                if done_s + self.rest[s] <= self.latest_s:
+                if done_s + self.start.rest[s] <= self.latest_s:
                     self._at(done_s, 0, name, partial(self._member, s, m, there_s, made_of))
                 return
 
-    def _member(self, s: int, m: int, there_s: float, made_of: tuple[tuple[str, int], ...], at_s: float) -> None:
-        if self._made(s, self.members[s][m][1], made_of, at_s):
+    def _member(self, s: int, m: int, there_s: float, made_of: _Inputs, at_s: float) -> None:
+        if self._made(s, self.start.members[s][m][1], made_of, at_s):
             self._start(s, m + 1, there_s, made_of)
 
-    def _made(self, s: int, tool: str, made_of: tuple[tuple[str, int], ...], at_s: float) -> bool:
+    def _made(self, s: int, tool: str, made_of: _Inputs, at_s: float) -> bool:
         """A tool is done. False when nobody waits for what it gives."""
-        gives = self.finder.shapes[s].gives
+        gives = self.start.finder.shapes[s].gives
         kinds = lineage(gives)
-        if self.want not in kinds and not any(self._waited_for(kind) for kind in kinds):
+        if self.start.want not in kinds and not any(self._waited_for(kind) for kind in kinds):
             return False
         number = len(self.values)
         self.values.append(_Value(gives, at_s, tool=tool, made_of=made_of))
         for kind in kinds:
-            if kind == self.want:
+            if kind == self.start.want:
                 charge = RARELY_S if rarely_meant(gives, kind) else 0.0
                 self._at(at_s + charge, -1, tool, partial(self._chain, number))
             self._offer(number, gives, kind, at_s)
         return True
 
     def _waited_for(self, kind: str) -> bool:
-        return bool(self.takers.get(kind)) or (kind in self.alone and self.came.get(kind, 0) <= self.again)
+        """Whether one more value of the kind can be of use."""
+        return len(self.here.get(kind, ())) < self.start.demand.get(kind, -self.again) + self.again
 
     def _chain(self, root: int, cost_s: float) -> Chain:
         """What the last value was made of, back to what was given."""
@@ -347,11 +411,11 @@ class _Search:
             done_s.append(step.signature.cost_s + max((done_s[before] for before in step.after), default=0.0))
             steps.append(step)
         work_s = sum(step.signature.cost_s for step in steps)
-        return Chain(tuple(steps), self.want, cost_s, done_s[-1], work_s)
+        return Chain(tuple(steps), self.start.want, cost_s, done_s[-1], work_s)
 
     def _step(self, number: int, at: Mapping[int, int]) -> Step:
         value = self.values[number]
-        signature = self.finder.signatures[value.tool]
+        signature = self.start.finder.signatures[value.tool]
         sources: dict[str, list[Given | int]] = {}
         for kind, made_of in value.made_of:
             given = self.values[made_of].given
@@ -367,7 +431,7 @@ class _Search:
             free = self._free(signature.inputs[arg], inputs)
             if free is not None:
                 inputs[arg] = free
-        return Step(value.tool, inputs, signature, self.finder.tools[value.tool])
+        return Step(value.tool, inputs, signature, self.start.finder.tools[value.tool])
 
     def _free(self, kind: str, inputs: Mapping[str, Given | int]) -> Given | None:
         """Something given of this very kind that the step does not take yet: optional inputs get no more than that, and a
@@ -378,6 +442,6 @@ class _Search:
         return next((one for n in range(self.have[kind]) if (one := Given(kind, n + 1)) not in taken), None)
 
 
-def _repeated(made_of: tuple[tuple[str, int], ...]) -> set[tuple[int, str]]:
+def _repeated(made_of: _Inputs) -> set[tuple[int, str]]:
     """Values that stand for several inputs of their kind at once: the request's text holds two units."""
     return {(number, kind) for (kind, number), count in Counter(made_of).items() if count > 1}
