@@ -56,6 +56,11 @@ def test_a_pie_of_labels(tmp_path: Path) -> None:
     assert path.name == "pie.png" and coloured(path) > 10_000
 
 
+@pytest.mark.parametrize("numbers", [[3, 1, 2], "[3, 1, 2]", "3, 1, 2", '["3", "1", "2"]'], ids=str)
+def test_a_list_may_come_as_text(tmp_path: Path, numbers: Any) -> None:
+    assert coloured(drawn(tmp_path, "plot_numbers", numbers=numbers, kind="bar", labels='["a", "b", "c"]')) > 10_000
+
+
 def test_svg_is_xml_without_scripts_and_holds_no_text_of_the_user_as_markup(tmp_path: Path) -> None:
     title = "</text><script>alert(1)</script> & <b>"
     path = drawn(tmp_path, "plot_numbers", numbers=[1, 2], title=title, format="svg")

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import timezone as fixed_zone
 from difflib import get_close_matches
 from functools import cache
 from typing import Literal
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from langchain_core.tools import ToolException, tool
 from pydantic import BaseModel, Field
@@ -96,14 +96,16 @@ def _zones() -> dict[str, str]:
     return {**found, **_SHORT}
 
 
-def zone_of(text: str) -> tuple[str, ZoneInfo | Callable[[datetime], datetime]]:
+def zone_of(text: str) -> tuple[str, tzinfo]:
     """The name and the zone. Raises `ClockError` with close matches."""
     plain = " ".join(text.replace("_", " ").split()).lower()
     offset = re.fullmatch(r"(?:utc|gmt)?\s*([+-])(\d{1,2})(?::?(\d{2}))?", plain)
     if offset and int(offset[2]) <= 14 and int(offset[3] or 0) < 60:
         minutes = (int(offset[2]) * 60 + int(offset[3] or 0)) * (1 if offset[1] == "+" else -1)
-        sign = "+" if minutes >= 0 else "-"
-        return f"UTC{sign}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}", lambda moment: moment + timedelta(minutes=minutes)
+        zone = fixed_zone(timedelta(minutes=minutes))
+        return ("UTC" if minutes == 0 else str(zone)), zone
+    if _SHORT.get(plain, plain.upper()) == "UTC":  # also where a system has no zones
+        return "UTC", UTC
     if plain in _SEVERAL:
         raise ClockError(f"{text.strip()!r} is more than one time zone: write {_SEVERAL[plain]}")
     zones = _zones()
@@ -114,7 +116,10 @@ def zone_of(text: str) -> tuple[str, ZoneInfo | Callable[[datetime], datetime]]:
             ", ".join(dict.fromkeys(zones[name] for name in close)) or "Europe/Paris, Asia/Tokyo, America/New_York or +05:30"
         )
         raise ClockError(f"no time zone is called {text[:40]!r}: {'did you mean ' if close else 'write '}{hint}")
-    return key, ZoneInfo(key)
+    try:
+        return key, ZoneInfo(key)
+    except ZoneInfoNotFoundError:
+        raise ClockError("this system knows no time zones: pip install tzdata, or give an offset such as +05:30") from None
 
 
 def read_date(text: str) -> date:
@@ -184,9 +189,8 @@ def _months_apart(early: date, late: date) -> int:
 def current_time(timezone: str = "UTC") -> str:
     """Tell the date, weekday and time now in a time zone or city, for example Asia/Tokyo."""
     name, zone = zone_of(timezone)
-    moment = now()
-    local = moment.astimezone(zone) if isinstance(zone, ZoneInfo) else zone(moment)
-    offset = local.strftime("%z") if isinstance(zone, ZoneInfo) else name.removeprefix("UTC").replace(":", "")
+    local = now().astimezone(zone)
+    offset = local.strftime("%z")
     return f"{local:%Y-%m-%d} {DAYS[local.weekday()]} {local:%H:%M:%S} {name} (UTC{offset[:3]}:{offset[3:5]})"
 
 

@@ -10,6 +10,7 @@ Chinese, Japanese and Korean need a font of that script on this computer; withou
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import unicodedata
@@ -17,10 +18,10 @@ from functools import cache
 from io import BytesIO
 from os.path import lexists
 from textwrap import fill
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from langchain_core.tools import ToolException, tool
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from qwen_router.errors import InvalidRequest, MissingExtra
 from qwen_router.tool_context import current
@@ -47,6 +48,21 @@ class PlotError(ToolException):
     """There is nothing to draw; the text says why, for the model to read."""
 
 
+def _listed(value: Any) -> Any:
+    """A list, also where a tool before, or a model, wrote it as a text: `[3, 1, 2]` or `3, 1, 2`."""
+    if not isinstance(value, str):
+        return value
+    try:
+        read = json.loads(value)
+    except (ValueError, RecursionError):
+        return [part.strip() for part in value.strip().strip("[]").split(",") if part.strip()]
+    return read if isinstance(read, list) else [read]
+
+
+Numbers = Annotated[list[float], BeforeValidator(_listed, json_schema_input_type=list[float] | str)]
+Names = Annotated[list[str], BeforeValidator(_listed, json_schema_input_type=list[str] | str)]
+
+
 class Table(BaseModel):
     """Columns and rows, as the other tools give them."""
 
@@ -61,7 +77,7 @@ class TableInput(BaseModel):
 
     table: Table = Field(description='Table, for example {"columns": ["year", "sales"], "rows": [[2025, 3], [2026, 5]]}.')
     x: str = Field(default="", description="Column along the bottom (the first).")
-    y: list[str] = Field(default_factory=list, description="Columns to draw (all columns of numbers).")
+    y: Names = Field(default_factory=list, description="Columns to draw (all columns of numbers).")
     kind: Kind = Field(default="line", description="line, bar, scatter, pie or histogram.")
     title: str = Field(default="", description="Title above the plot.")
     format: Format = Field(default="png", description="png or svg.")
@@ -70,8 +86,8 @@ class TableInput(BaseModel):
 class NumbersInput(BaseModel):
     """What is drawn of numbers."""
 
-    numbers: list[float] = Field(description="Numbers to draw, for example [3, 1, 2].")
-    labels: list[str] = Field(default_factory=list, description="One label for each number.")
+    numbers: Numbers = Field(description="Numbers to draw, for example [3, 1, 2].")
+    labels: Names = Field(default_factory=list, description="One label for each number.")
     kind: Kind = Field(default="line", description="line, bar, scatter, pie or histogram.")
     title: str = Field(default="", description="Title above the plot.")
     format: Format = Field(default="png", description="png or svg.")

@@ -17,7 +17,7 @@ import logging
 import re
 import threading
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -146,7 +146,8 @@ class _Sessions:
             await asyncio.gather(*late, return_exceptions=True)
             await self.loop.shutdown_asyncgens()
 
-        asyncio.run_coroutine_threadsafe(end(), self.loop).result(timeout=20)
+        with suppress(TimeoutError):  # what does not end then ends with this process
+            asyncio.run_coroutine_threadsafe(end(), self.loop).result(timeout=20)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(timeout=5)
         self.loop.close()

@@ -6,6 +6,7 @@ qwen-router tools serve --allow fetch_page
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -38,7 +39,7 @@ def serve(
     from qwen_router.agent.mcp_server import offered, serve_http, serve_stdio
 
     tools = offered(only=only or (), allow=allow or ())
-    typer.echo(f"{len(tools)} tools: {', '.join(tools)}", err=True)
+    typer.echo(f"offered: {', '.join(tools) or 'nothing'}", err=True)
     if not http:
         serve_stdio(tools)
         return
@@ -81,7 +82,7 @@ def _print(found: McpTools) -> None:
         for name, tool in found.tools.items():
             about = tool.metadata or {}
             takes = ", ".join(f"{argument}: {kind}" for argument, kind in about["inputs"].items())
-            what = (tool.description.splitlines() or [""])[0][:80]
+            what = shorten(tool.description, 80, placeholder=" ...")
             asks = "yes" if about["dangerous"] else "no"
             cells = (name, about["server"], takes, about["output"], asks, what)
             table.add_row(*(escape(printable(cell)) for cell in cells))

@@ -9,6 +9,7 @@ equations, proofs and units are not covered.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -83,6 +84,20 @@ def same_value(answer_a: str, answer_b: str, *, rounded: bool = False, timeout_s
     expressions with variables are the same when they agree, in 40 digits, at every one of twelve fixed points where both are
     real. `rounded` also takes a decimal of three significant digits or more for the value that rounds to it (3.14 for pi).
     """
+    if _comma_decimal(answer_a) != _comma_decimal(answer_b):
+        return None  # 3,5 may be two numbers or three and a half
+    found = _same(answer_a, answer_b, rounded, timeout_s)
+    if found is False and ("%" in answer_a) != ("%" in answer_b):
+        bare_a, bare_b = (answer.replace("\\%", "").replace("%", "") for answer in (answer_a, answer_b))
+        return None if _same(bare_a, bare_b, rounded, timeout_s) else False  # 50 % for 50: whether that is meant, the question says
+    return found
+
+
+def _comma_decimal(answer: str) -> bool:
+    return re.fullmatch(r"\s*-?\d+,\d+\s*", answer) is not None and re.fullmatch(r"\s*-?\d{1,3}(,\d{3})+\s*", answer) is None
+
+
+def _same(answer_a: str, answer_b: str, rounded: bool, timeout_s: float) -> bool | None:
     try:
         a, b = parse(answer_a), parse(answer_b)
         if any(len(name) > 3 for name in _names(a) ^ _names(b)):

@@ -49,6 +49,8 @@ def plain(text: str) -> str:
     """One line of ASCII without LaTeX."""
     if len(text) > MAX_CHARS:
         raise NotMathematics(f"the expression has {len(text):,} characters", fix=f"at most {MAX_CHARS:,}: split it")
+    if re.search(r"(?<!\d)\d{4}-\d{2}-\d{2}(?!\d)", text):
+        raise NotMathematics(f"{start(text)} looks like a date", fix="put spaces around a minus sign")
     text = re.sub(r"[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda m: f"^({m[0].translate(_SUPERSCRIPTS)})", text.translate(_SIGNS))
     text = unicodedata.normalize("NFKC", "".join(f" {GREEK[char]} " if char in GREEK else char for char in text))
     text = text.strip().removesuffix(".").removesuffix("。").strip()

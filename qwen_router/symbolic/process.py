@@ -44,7 +44,21 @@ class _Worker:
 
     def __init__(self) -> None:
         self.questions = 0
-        self.process = subprocess.Popen(
+        try:
+            self.process = self._started()
+        except OSError as error:
+            problem = f"the process for symbolic mathematics did not start: {error.strerror}"
+            raise RouterError(problem, fix="free memory or processes") from error
+        if '"ready"' not in self._line(START_S):
+            self.kill()
+            import importlib.util
+
+            if importlib.util.find_spec("sympy") is None:
+                raise MissingExtra.of("sympy", extra="agent")
+            raise RouterError("the process for symbolic mathematics did not start", fix="see: python -c 'import sympy'")
+
+    def _started(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
             [sys.executable, "-P", "-c", _PROGRAM, str(Path(__file__).parents[2])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -53,13 +67,6 @@ class _Worker:
             encoding="utf-8",
             start_new_session=os.name == "posix",  # Ctrl-C in the terminal is for the parent
         )
-        if '"ready"' not in self._line(START_S):
-            self.kill()
-            import importlib.util
-
-            if importlib.util.find_spec("sympy") is None:
-                raise MissingExtra.of("sympy", extra="agent")
-            raise RouterError("the process for symbolic mathematics did not start", fix="see: python -c 'import sympy'")
 
     def _line(self, timeout_s: float) -> str:
         """The next line, or nothing where the process ended or was killed at the limit."""
