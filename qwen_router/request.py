@@ -203,13 +203,14 @@ class Request:
     def repeats_a_call(self) -> bool:
         """True when, in a tool loop, the last call came three times among the last six: whoever makes it is stuck.
 
-        One that does something else after the three is not: it may be another model, asked to lead out of the loop.
+        Another model, asked to lead out of the loop, is not stuck yet: neither when it does something else, nor when its own
+        first call is the same once more. So the fourth and the fifth do not count, the sixth does.
         """
         if not self.in_tool_loop:
             return False
         turns = [[(c.name, repr(sorted(c.arguments.items()))) for c in m.tool_calls] for m in self.messages if m.tool_calls]
-        calls = [call for turn in turns for call in turn][-6:]
-        return bool(turns) and any(calls.count(call) >= 3 for call in turns[-1])
+        calls = [call for turn in turns for call in turn]
+        return bool(turns) and any(calls[-6:].count(call) >= 3 and calls.count(call) % 3 == 0 for call in turns[-1])
 
     @property
     def escalates(self) -> str | None:

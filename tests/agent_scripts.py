@@ -1,4 +1,4 @@
-"""Scripted models for an agent: what they say is decided by who is asked and how often, as real models' text or native calls."""
+"""Scripted models for an agent: who is asked, and how often, decides what they say, as text or native calls."""
 
 from __future__ import annotations
 
@@ -30,21 +30,24 @@ Script = Callable[[int], Say]
 
 
 class ScriptedEngine(FakeEngine):
-    """Two served models that follow their scripts; `scripts` may be replaced between runs (`begin`)."""
+    """Two served models. In each run (`begin`) whichever is asked first follows one script, the other the second."""
 
     def __init__(self) -> None:
         super().__init__(models=(SMALL, LARGE))
-        self._scripts: dict[str, Script] = {}
-        self.asked: Counter[str] = Counter()
+        self._scripts: list[Script] = []
+        self._roles: dict[str, int] = {}
+        self.asked: Counter[int] = Counter()
+        """How often the first and the second (0, 1) were asked."""
 
-    def begin(self, small: Script, large: Script) -> None:
-        self._scripts, self.asked = {SMALL.name: small, LARGE.name: large}, Counter()
+    def begin(self, first: Script, second: Script) -> None:
+        self._scripts, self._roles, self.asked = [first, second], {}, Counter()
         self.calls.clear()
 
     def stream(self, call: Call) -> Iterator[Event]:
         self.calls.append(call)
-        said = self._scripts[call.model](self.asked[call.model])
-        self.asked[call.model] += 1
+        role = self._roles.setdefault(call.model, len(self._roles))
+        said = self._scripts[role](self.asked[role])
+        self.asked[role] += 1
         assembler = ReplyAssembler(call)
         if said.text:
             yield from assembler.feed(content=said.text)

@@ -10,7 +10,7 @@ import numpy as np
 
 from qwen_router.catalog import Architecture, Context, Model, Sampling, SamplingSets, Thinking
 from qwen_router.decide import Build
-from qwen_router.hardware.machine import Device, Machine
+from qwen_router.hardware.machine import Device, EngineName, Machine
 from qwen_router.profile.types import DOMAINS, Profile
 
 ARCHITECTURE = Architecture(
@@ -30,7 +30,7 @@ def model(name: str, *, width: int = 1, behaviour: str = "toggle", **fields: Any
         modalities=fields.pop("modalities", ("text",)),
         architecture=architecture,
         context=fields.pop("context", Context(native_tokens=32768)),
-        thinking=Thinking(behaviour=behaviour, default_on=behaviour in ("toggle", "always")),  # type: ignore[arg-type]
+        thinking=Thinking(behaviour=behaviour, default_on=behaviour in ("toggle", "always")),
         sampling=SamplingSets(thinking=Sampling(temperature=0.6), non_thinking=Sampling(temperature=0.7)),
         tools=fields.pop("tools", True),
         sources=("made up",),
@@ -43,7 +43,7 @@ def build(
     of: Model,
     *,
     quant: str = "q4_K_M",
-    engine: str = "llamacpp",
+    engine: EngineName = "llamacpp",
     endpoint: str = "",
     resident_context_tokens: int | None = None,
 ) -> Build:
@@ -55,7 +55,7 @@ def build(
         of.id.rpartition("/")[2],
         installed=True,
         resident=resident_context_tokens is not None,
-        resident_context_tokens=resident_context_tokens,  # type: ignore[arg-type]
+        resident_context_tokens=resident_context_tokens,
     )
 
 

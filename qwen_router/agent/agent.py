@@ -40,7 +40,7 @@ from qwen_router.agent.guard import Guard
 from qwen_router.agent.meter import Meter
 from qwen_router.agent.plan import plan_for
 from qwen_router.agent.runs import Runs
-from qwen_router.agent.verification import VerificationMiddleware, sql_runner
+from qwen_router.agent.verification import VerificationMiddleware
 from qwen_router.agent.walk import Walk
 from qwen_router.errors import InvalidRequest, InvalidTool, RouterError, UnknownName
 from qwen_router.langchain import ChatQwenRouter, RouterMiddleware
@@ -50,6 +50,7 @@ from qwen_router.settings import Settings, ToolSettings
 from qwen_router.tool_context import ToolContext
 from qwen_router.tooling import load_tools, signature_of
 
+_FILES = frozenset({"path", "data", "document", "image", "audio"})
 Approve = Callable[[Approval], bool | str]
 """Says yes (True) or no (False, or the reason as text) to a dangerous call."""
 
@@ -161,7 +162,8 @@ class Agent:
             abandoned=walk.abandoned,
         )
         asked_for = {name for name, s in self._signatures.items() if s.dangerous and name not in self.allow}
-        checks = VerificationMiddleware(tell=guard.tell, context=self.context, run_sql=sql_runner(self.tools))
+        looks_up = any(kind in _FILES for s in self._signatures.values() for kind in s.inputs.values())
+        checks = VerificationMiddleware(tell=guard.tell, context=self.context, looks_up=looks_up)
         middleware: list[AgentMiddleware[Any, Any, Any]] = [checks] if self.verify else []
         if asked_for:
             ask: InterruptOnConfig = {"allowed_decisions": ["approve", "reject"]}

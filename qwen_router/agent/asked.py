@@ -1,5 +1,5 @@
-r"""What a question asks for, where it asks for one thing that can be worked out: an expression's value, another form of it, an
-equation's solution, a derivative, an integral.
+r"""What a question asks for, where it asks for one thing that can be worked out: the value of an expression, another form of
+it, an equation's solution, a derivative, an integral.
 
 Only whole questions are read ("What is 12 * 13?", "Solve x^2 = 4.", "计算 128 * 45", in some languages): of a story, or of a
 question with a condition, nothing is said. What comes out is worked out in `verify_maths.py`.
@@ -26,9 +26,10 @@ _TAIL = re.compile(
     r"(?:^|(?<=[\s.?!。？！,]))(?:please )?(?:use (?:the|your|a) (?:calculator|tools?)"
     r"|think step by step|(?:let's )?(?:reason|solve it|work) step by step|show (?:all )?your (?:work|steps|working)"
     r"|explain(?: your (?:answer|steps))?|(?:and )?put your final answer (?:with)?in \\?boxed\{\}"
-    r"|(?:answer|reply) with (?:just |only )?(?:the |a )?(?:number|result)(?: only)?"
-    r"|(?:express|give|write|leave) (?:your|the) (?:final )?answer (?:as (?:a|an) (?:[a-z]+ )*(?:fraction|number|integer|decimal)"
-    r"|in (?:[a-z]+ )*(?:form|terms))|in (?:simplest|exact) form|请(?:一步一步|逐步)(?:思考|推理|计算)?)[\s.!。]*",
+    r"|(?:answer|reply) with (?:just |only )?(?:the |a )?(?:number|result)(?: only)?|(?:express|give"
+    r"|write|leave) (?:your|the)"
+    r" (?:final )?answer (?:as (?:a|an) (?:[a-z]+ ){0,3}(?:fraction|number|integer|decimal)"
+    r"|in (?:[a-z]+ ){0,3}(?:form|terms))|in (?:simplest|exact) form|请(?:一步一步|逐步)(?:思考|推理|计算)?)[\s.!。]*",
     re.IGNORECASE,
 )
 _ROUNDING = re.compile(
@@ -41,9 +42,11 @@ _ROUNDING = re.compile(
 _NEAREST = {"tenth": 1, "hundredth": 2, "thousandth": 3, "cent": 2, "ten": -1, "hundred": -2, "thousand": -3}
 _PLACES = {"no": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5}
 _SAID = (  # signs in words, between two numbers
-    (r"\s*(?:plus|加上?)\s*", " + "), (r"\s*(?:minus|减去?|moins|menos|meno)\s*", " - "), (r"\s*(?:times|multiplied by|乘以?|mal|fois|por|per)\s*", " * "),
-    (r"\s*(?:divided by|除以|geteilt durch|divisé par|dividido (?:por|entre))\s*", " / "), (r"\s*x\s*", " * "),
-)  # fmt: skip
+    (r"\s*(?:plus|加上?)\s*", " + "),
+    (r"\s*(?:minus|减去?|moins|menos|meno)\s*", " - "),
+    (r"\s*(?:times|multiplied by|乘以?|mal|fois|por|per|x)\s*", " * "),
+    (r"\s*(?:divided by|除以|geteilt durch|divisé par|dividido (?:por|entre))\s*", " / "),
+)
 
 _SOLVE = re.compile(
     r"(?:please )?(?:solve(?: the)?(?: following)?(?: (?:linear|quadratic|cubic|polynomial|rational|radical|exponential))?"
@@ -51,7 +54,8 @@ _SOLVE = re.compile(
     r"|find (?:all |the |real |possible )*(?:solutions? (?:of|to)|roots? of"
     r"|(?:values? of )?\$?(?P<v2>[a-z])\$? (?:if|in|such that|for which|given(?: that)?|when))(?: the)?(?: equation)?"
     r"|(?:what|find|determine)(?: is| the)*(?: value of)? \$?(?P<v3>[a-z])\$?(?: is)? (?:if|when|in|given(?: that)?)"
-    r"|解(?:下列|这个|以下)?(?:一元[一二三]次)?方程|求解(?:方程)?|löse(?: die)?(?: gleichung)?|résou(?:s|dre|dez)(?: l['’]équation)?"
+    r"|解(?:下列|这个|以下)?(?:一元[一二三]次)?方程|求解(?:方程)?"
+    r"|löse(?: die)?(?: gleichung)?|résou(?:s|dre|dez)(?: l['’]équation)?"
     r"|resuelv[ea](?: la)?(?: ecuación)?|risolvi(?: l['’]equazione)?|resolva(?: a equação)?|реши(?:те)?(?: уравнение)?)"
     r"\s*[:：]?\s*(?P<rest>.+)",
     re.IGNORECASE | re.DOTALL,
@@ -83,8 +87,10 @@ _LEAD = re.compile(
     r"|how much (?:is|are)|solve|simplify|expand|factor(?:ise|ize)?|multiply|add|subtract|divide)\b"
     r"(?: (?:the )?(?:exact |numerical )?(?:value|result|sum|product|quotient|difference) of)?"
     r"(?: the (?:following )?(?:expression|sum|product|polynomial)s?)?(?: completely| fully)?(?: and simplify)?"
-    r"|请?(?:帮我)?(?:计算|化简|求值|求|算一下|算|展开|因式分解)|was (?:ist|ergibt)|wie ?viel (?:ist|sind|ergibt)|berechne|rechne"
-    r"|vereinfache|combien (?:font|fait|vaut)|que vaut|calcule[rz]?|simplifie[rz]?|¿?\s*cuánto (?:es|son|da)|calcula|simplifica"
+    r"|请?(?:帮我)?(?:计算|化简|求值|求|算一下|算|展开|因式分解)"
+    r"|was (?:ist|ergibt)|wie ?viel (?:ist|sind|ergibt)|berechne|rechne"
+    r"|vereinfache|combien (?:font|fait|vaut)|que vaut|calcule[rz]?|simplifie[rz]?|¿?\s*cuánto (?:es"
+    r"|son|da)|calcula|simplifica"
     r"|¿?\s*cuál es el (?:resultado|valor) de|quanto (?:fa|fanno|é|è)|calcola|сколько будет|вычисли(?:те)?|посчитай(?:те)?"
     r"|hesapla)?\s*[:：]?\s*",
     re.IGNORECASE,

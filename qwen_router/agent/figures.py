@@ -19,7 +19,8 @@ Agreement = Literal["same", "near", "off"]
 
 _SPACES = "\u00a0\u202f\u2009"
 _NUMERAL = re.compile(
-    r"(?<![\w.,])(?P<sign>[-−–]?)\s?(?P<digits>\d(?:[\d]|[.,'’" + _SPACES + r"](?=\d)|\{,\}(?=\d)|\\,(?=\d)| (?=\d{3}(?!\d)))*|\.\d+)"
+    r"(?<![\w.,])(?P<sign>[-−–]?)\s?"
+    r"(?P<digits>\d(?:[\d]|[.,'’" + _SPACES + r"](?=\d)|\{,\}(?=\d)|\\,(?=\d)| (?=\d{3}(?!\d)))*|\.\d+)"
     r"(?P<power>[eE][+-]?\d{1,3}(?!\w)|\s*(?:×|\*|x|\\times|\\cdot)\s*10\s*(?:\^|\*\*)\s*\{?[-−]?\d{1,3}\}?|\s*(?:×|\\times)\s*10[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+)?"
     r"(?P<percent>\s*(?:\\?%|％|percent\b|per cent\b|Prozent\b|por ciento\b|pour cent\b))?"
     r"(?P<scale>\s*(?:thousand|million|billion|tausend|Millionen|Mio\.?|万|亿|千|百万|億|萬))?",

@@ -1,8 +1,8 @@
 r"""A strict reading of mathematics for whoever checks answers, and exact values at given points.
 
 `symbolic/grammar.py` reads what people type as generously as it can; a check must not guess. So what can be read in two ways
-(`1/2x`, `log x`, `7 % 3`, `2,5`) or may be words (`am`, `cups`) is refused here before it is parsed. Values are worked out in
-process, exact as long as they can be, with limits on their size; solving and calculus are sympy's business.
+(`1/2x`, `log x`, `7 % 3`, `2,5`) or may be words (`am`, `cups`) is refused here before it is parsed. Values are worked
+out in process, exact as long as they can be, with limits on their size; solving and calculus are sympy's business.
 
     python -c "from qwen_router.agent.mathtext import read, value; print(value(read(r'\\frac{3}{4} + 0.5')))"
 """
@@ -15,7 +15,8 @@ import re
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 
-from qwen_router.symbolic.grammar import FUNCTIONS, NotMathematics, Tree, parse
+from qwen_router.symbolic import NotMathematics
+from qwen_router.symbolic.grammar import FUNCTIONS, Tree, parse
 
 __all__ = ["NoValue", "NotMathematics", "Number", "Tree", "names", "operations", "read", "same_function", "tidy", "value"]
 
@@ -30,7 +31,8 @@ _WORDS = frozenset(FUNCTIONS) | frozenset(
     "ln exp boxed big Big limits quad mathrm text operatorname".split()
 )  # fmt: skip
 _NO_PRODUCT = frozenset(
-    "an as at be by do go he if in is it me my no of on or so to up us we cm mm km kg mg ms hr am pm ft yd dx dy dt du dv".split()
+    "an as at be by do go he if in is it me my no of on or so to up us we cm mm km kg mg ms hr am pm ft yd dx dy dt du dv"
+    .split()
 )  # fmt: skip
 _UNCLEAR = re.compile(
     r"/\s*(?:\d[\d.]*|[a-zA-Z])(?:\^\d)?\s*(?:[a-zA-Z(]|\\(?!cdot|times|div|right|quad|[,;:! )\]]))"  # 1/2x
@@ -97,13 +99,14 @@ _CALLS: dict[str, Callable[[complex], complex]] = {
     "sqrt": cmath.sqrt, "sin": cmath.sin, "cos": cmath.cos, "tan": cmath.tan, "ln": cmath.log, "exp": cmath.exp,
     "asin": cmath.asin, "acos": cmath.acos, "atan": cmath.atan, "sinh": cmath.sinh, "cosh": cmath.cosh, "tanh": cmath.tanh,
     "sec": lambda z: 1 / cmath.cos(z), "csc": lambda z: 1 / cmath.sin(z), "cot": lambda z: 1 / cmath.tan(z),
-    "log": cmath.log, "log10": lambda z: cmath.log(z) / math.log(10), "log2": lambda z: cmath.log(z) / math.log(2), "abs": lambda z: complex(abs(z)),
+    "log": cmath.log, "log10": lambda z: cmath.log(z) / math.log(10), "log2": lambda z: cmath.log(z) / math.log(2),
+    "abs": lambda z: complex(abs(z)),
 }  # fmt: skip
 _CONSTANTS: dict[str, Number] = {"pi": math.pi, "E": math.e, "I": 1j, "tau": math.tau}
 
 
 def value(tree: Tree, at: Mapping[str, Number] | None = None) -> Number:
-    """The value, exact as long as it can be, with the variables at the values of `at`. Raises `NoValue` where there is none."""
+    """The value, exact as long as it can be, with the variables as in `at`. Raises `NoValue` where there is none."""
     try:
         found = _value(tree, at or {})
         if isinstance(found, complex):

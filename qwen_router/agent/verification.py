@@ -1,4 +1,4 @@
-"""VerificationMiddleware: checks an agent's final answer, sends a wrong one back with the evidence, then to a stronger model.
+"""VerificationMiddleware: checks an agent's final answer, sends a wrong one back with the evidence, then to another model.
 
 The first answer that fails a check goes back once; the second goes to a stronger model (`router_escalation`, which
 RouterMiddleware obeys); the third ends the run with the named stop `verification`, the answer kept. The evidence may quote
@@ -12,21 +12,21 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, NotRequired
 
 from langchain.agents.middleware import AgentMiddleware, hook_config
 from langchain.agents.middleware.types import PrivateStateAttr
-from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
-from langchain_core.tools import BaseTool, ToolException
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolMessage
 from langgraph.runtime import Runtime
 
 from qwen_router.agent.events import AgentEvent, Noted
+from qwen_router.agent.plan import brought_by
 from qwen_router.agent.tool_result import as_data
 from qwen_router.agent.verify import Finding, RunSql, failed, verify
-from qwen_router.errors import RouterError
+from qwen_router.errors import MissingExtra, RouterError
 from qwen_router.langchain.middleware import RouterState
 from qwen_router.tool_context import ToolContext, current, using
-from qwen_router.tooling import signature_of
 
 FAILURES = 3
 """So many wrong answers end a run."""
@@ -34,6 +34,11 @@ _NAME = "verification"
 """The name of the messages that send an answer back; they are counted by it."""
 _TEST_FILE = re.compile(r"(?<![\w/.])(?:[\w-]+/){0,4}(?:test_[\w-]+|[\w-]+_test)\.py\b")
 _MOST_TEST_BYTES = 40_000
+
+_DATA = (".csv", ".tsv", ".parquet", ".json", ".jsonl", ".ndjson", ".sqlite", ".sqlite3", ".db", ".csv.gz")
+_UNKNOWN_TABLE = re.compile(
+    r"no (?:such )?table|table .{0,80}(?:does not exist|not found)|time|memory|SELECT", re.IGNORECASE
+)
 
 _log = logging.getLogger(__name__)
 
@@ -49,8 +54,9 @@ class VerificationMiddleware(AgentMiddleware[VerificationState, Any, Any]):
     """Checks every answer that holds no tool calls. Keeps nothing of its own, so that one may serve many threads.
 
     `tests` are Python tests for code in answers, beside those in the task, in files that it names (`test_x.py`, below the
-    root of `context`) and in calls of a tool that runs tests. `schema` is the format that answers are held to. `run_sql`
-    runs queries that answers propose (`sql_runner`). `tell` hears of each answer that is sent back.
+    root of `context`) and in calls of a tool that runs tests. `schema` is the format that answers are held to. Queries that
+    answers propose are run over the data files that the task names. With `looks_up`, an answer to a task that names files
+    is wrong when no tool was called to look into them. `tell` hears of each answer that is sent back.
     """
 
     state_schema = VerificationState
@@ -60,13 +66,13 @@ class VerificationMiddleware(AgentMiddleware[VerificationState, Any, Any]):
         *,
         tests: Sequence[str] = (),
         schema: Mapping[str, Any] | None = None,
-        run_sql: RunSql | None = None,
+        looks_up: bool = False,
         context: ToolContext | None = None,
         tell: Callable[[AgentEvent], None] | None = None,
     ) -> None:
         super().__init__()
         self.tools = ()
-        self._tests, self._schema, self._run_sql, self._context = tuple(tests), schema, run_sql, context
+        self._tests, self._schema, self._looks_up, self._context = tuple(tests), schema, looks_up, context
         self._tell = tell or (lambda event: None)
 
     @hook_config(can_jump_to=["model", "end"])
@@ -100,29 +106,36 @@ class VerificationMiddleware(AgentMiddleware[VerificationState, Any, Any]):
         context = self._context or current()
         try:
             tests = [*self._tests, *_called_tests(messages), *_named_tests(question, context)]
+            _, files = brought_by(question, root=context.root)
+            run_sql = run_sql_over(context.root, [name for name in files if name.lower().endswith(_DATA)])
             with using(context):
-                return verify(question, answer, tests=list(dict.fromkeys(tests)), schema=self._schema, run_sql=self._run_sql)
+                found = verify(question, answer, tests=list(dict.fromkeys(tests)), schema=self._schema, run_sql=run_sql)
+            unseen = self._looks_up and bool(files) and not _looked(messages) and "```" not in answer
+            return (*found, _unseen(files)) if unseen else found
         except Exception as error:  # a check that breaks says nothing about the answer
             _log.warning("a check of an answer failed with %s", type(error).__name__)
             return (Finding("check", None, f"the check itself failed with {type(error).__name__}"),)
 
 
-def sql_runner(tools: Sequence[BaseTool]) -> RunSql | None:
-    """Runs a query with the first of the tools that takes SQL and is not dangerous; None where there is none."""
-    for tool in tools:
-        signature = signature_of(tool)
-        names = [name for name, kind in signature.inputs.items() if kind == "sql"]
-        if len(names) == 1 and not signature.dangerous and set(signature.inputs) - signature.optional == set(names):
-            return lambda query, tool=tool, name=names[0]: _problem(tool, {name: query})  # type: ignore[misc]
-    return None
+def run_sql_over(root: Path, files: Sequence[str]) -> RunSql | None:
+    """Runs queries over these data files, reading only; None where there are none. Unknown tables are not blamed."""
+    if not files:
+        return None
 
+    def run(query: str) -> str | None:
+        from qwen_router.tool_tables import query_files, table_name
 
-def _problem(tool: BaseTool, arguments: dict[str, Any]) -> str:
-    try:
-        message = tool.invoke({"type": "tool_call", "name": tool.name, "id": "check", "args": arguments})
-    except (ToolException, RouterError) as error:
-        return str(error)
-    return str(message.content) if getattr(message, "status", "success") == "error" else ""
+        for name in files:  # FROM 'sales.csv', as DuckDB has it
+            query = re.sub(rf"""(['"]){re.escape(name)}\1""", table_name(name), query)
+        try:
+            query_files(root, query, tuple(files))
+        except MissingExtra:
+            return None
+        except RouterError as error:
+            return None if _UNKNOWN_TABLE.search(error.problem) else error.problem
+        return ""
+
+    return run
 
 
 def _asked_at(messages: Sequence[AnyMessage]) -> int | None:
@@ -154,9 +167,18 @@ def _named_tests(question: str, context: ToolContext) -> list[str]:
     for name in dict.fromkeys(_TEST_FILE.findall(question)):
         try:
             found.append(read_below(context.root, name, most_bytes=_MOST_TEST_BYTES).decode())
-        except (RouterError, ToolException, OSError, ValueError):
+        except (RouterError, OSError, ValueError):
             continue  # no such file: the task speaks of something else
     return found
+
+
+def _looked(messages: Sequence[AnyMessage]) -> bool:
+    """Whether a tool has given something since the task was set."""
+    return any(isinstance(message, ToolMessage) and message.status == "success" for message in messages)
+
+
+def _unseen(files: Sequence[str]) -> Finding:
+    return Finding("looked up", False, f"the task is about {', '.join(files)}, and no tool has looked into it")
 
 
 def _line(finding: Finding) -> str:

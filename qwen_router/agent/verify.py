@@ -23,8 +23,8 @@ from qwen_router.request import Request, RequestLike
 
 __all__ = ["Finding", "check_of", "failed", "tests_in", "verify"]
 
-RunSql = Callable[[str], str]
-"""Runs one query; returns what is wrong with it, or an empty text."""
+RunSql = Callable[[str], str | None]
+"""Runs one query; returns what is wrong with it, an empty text where nothing is, None where that cannot be told."""
 
 _FENCE = re.compile(r"```[ \t]*(?P<language>[\w+#.-]*)[^\n]*\n(?P<code>.*?)(?:\n[ \t]*```|\Z)", re.DOTALL)
 _PYTHON = ("python", "py", "python3", "")
@@ -81,7 +81,21 @@ def check_of(request: RequestLike, *, tests: Sequence[str] = (), run_sql: RunSql
     return check
 
 
+_FIRST_WORDS = {
+    "de": r"berechne|was (?:ist|ergibt)|wie ?viel|löse|rechne",
+    "fr": r"combien|calcule[rz]|résou|que vaut",
+    "es": r"¿?cuánto|calcula\b|resuelve|¿?cuál",
+    "it": r"quanto fa|calcola|risolvi",
+    "ru": r"сколько|вычисли|реши|посчитай",
+    "tr": r"hesapla",
+}
+
+
 def _language(text: str) -> str:
+    """The question's language; of a short one, what its first words say, which is too little for the detector."""
+    for language, words in _FIRST_WORDS.items():
+        if re.match(rf"\s*(?:{words})", text, re.IGNORECASE):
+            return language
     from qwen_router.profile.language import language_of
 
     return language_of(text)
@@ -223,6 +237,8 @@ def _sql(answer: str, run_sql: RunSql) -> list[Finding]:
     if not queries:
         return []
     problem = run_sql(queries[-1].strip().rstrip(";"))
+    if problem is None:
+        return [Finding("sql", None, "the query could not be tried")]
     if not problem:
         return [Finding("sql", True, "the query runs")]
     return [Finding("sql", False, f"the query fails: {' '.join(problem.split())}"[:_MOST_EVIDENCE_CHARS])]

@@ -9,7 +9,6 @@ rounding leave a doubt. Stories, proofs, inequalities, systems and units that ar
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -30,15 +29,19 @@ from qwen_router.agent.mathtext import (
 )
 
 MAX_ANSWER_CHARS = 20_000
+MOST_BOXES, MOST_BOXED_CHARS = 20, 1000
+"""So many of the last boxes are looked at, for one that is closed within so many characters."""
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _STATED = re.compile(
-    r"(?:####|(?:^|(?<=[\s*（(]))(?:(?:the |my |final |correct )*(?:answer|result|solution)|A|答案|结果|最终答案|答|Antwort|Ergebnis|Lösung"
+    r"(?:####|(?:^|(?<=[\s*（(]))(?:(?:the |my |final |correct )*(?:answer|result|solution)|A|答案|结果|最终答案|答"
+    r"|Antwort|Ergebnis|Lösung"
     r"|réponse|résultat|respuesta|resultado|solución|risposta|risultato|ответ|результат|cevap|sonuç)\s*\**\s*"
     r"(?::|：|=|\bis\b|\bare\b|是|为|为：|ist\b|lautet\b|est\b|es\b|è\b|—)\s*\**\s*:?)\s*(?P<rest>[^\n]+)",
     re.IGNORECASE | re.MULTILINE,
 )  # fmt: skip
 _NO_SOLUTION = re.compile(
-    r"no (?:real )?(?:solution|root|answer)|undefined|does not exist|not defined|impossible|无解|不存在|keine (?:reelle )?lösung|prime"
+    r"no (?:real )?(?:solution|root|answer)|undefined|does not exist|not defined|impossible|无解|不存在"
+    r"|keine (?:reelle )?lösung|prime"
     r"|cannot be|can't be|identity|all real|infinitely",
     re.IGNORECASE,
 )
@@ -79,9 +82,9 @@ def of_question(question: str, answer: str, *, language: str = "") -> Finding | 
 
 def final_answer(answer: str) -> Stated:
     """The last box; else the last "the answer is ..."; else the last line."""
-    boxes = list(_boxes(answer))
-    if boxes:
-        return Stated(boxes[-1], True)
+    box = _last_box(answer)
+    if box is not None:
+        return Stated(box, True)
     stated = [match["rest"] for match in _STATED.finditer(answer)]
     if stated:
         return Stated(_first_sentence(stated[-1]), True)
@@ -89,14 +92,16 @@ def final_answer(answer: str) -> Stated:
     return Stated(lines[-1].strip() if lines else "", False)
 
 
-def _boxes(text: str) -> Iterator[str]:
-    for match in _BOXED.finditer(text):
+def _last_box(text: str) -> str | None:
+    """What stands in the last box that is closed."""
+    for match in [*_BOXED.finditer(text)][: -MOST_BOXES - 1 : -1]:
         depth, place = 1, match.end()
-        while place < len(text) and depth:
+        while place < min(len(text), match.end() + MOST_BOXED_CHARS) and depth:
             depth += {"{": 1, "}": -1}.get(text[place], 0) if text[place - 1] != "\\" else 0
             place += 1
         if not depth:
-            yield text[match.end() : place - 1]
+            return text[match.end() : place - 1]
+    return None
 
 
 def _first_sentence(text: str) -> str:
@@ -332,12 +337,12 @@ def _definite(what: Asked, stated: Stated, answer: str, language: str) -> Findin
 
 # ── equalities that the answer claims ───────────────────────────────────────────────────────────────────────────────────
 
-_OPERAND = r"[-−(]*[$€£]?[ ]?(?:\d[\d,.]*|\.\d+)(?:[ ]?%)?[)!]*(?:\s?\^\s?\d+|[²³])?[)]*"
+_OPERAND = r"[-−(]{0,4}(?:[$€£][ ]?)?(?:\d[\d,.]{0,20}|\.\d+)(?:[ ]?%)?[)!]{0,4}(?:[ ]?\^[ ]?\d+[)]{0,4}|[²³][)]{0,4})?"
 _CLAIM = re.compile(
-    r"(?:^|[\n:;,(（\[=：，。]|[.](?=\s)|(?<![\\\w])[^\W\d_]{2,}|[一-鿿])[ \t]*"  # nothing that belongs to the left side stands before
-    r"(?P<left>" + _OPERAND + r"(?:[ ]?(?:[-+*/×÷−–·⋅x]|\\times|\\cdot|\\div)[ ]?" + _OPERAND + r")+)"
-    r"[ ]?=[ ]?(?P<right>[-−]?[$€£]?[ ]?(?:\d[\d,.]*|\.\d+)(?:/\d+)?%?)"
-    r"(?![\w^(]|\s[a-zA-Z]\b|\s?[/*+×÷!\\]|\s?[-−–]\s?\d|[.,]\d|\s\d)",
+    r"(?:^|[\n:;,(（\[=：，。]|[.](?=\s)|(?<![\\\w])[^\W\d_]{2,}|[一-鿿])[ \t]*"  # nothing of the left side
+    r"(?P<left>" + _OPERAND + r"(?:[ ]?(?:[-+*/×÷−–·⋅x]|\\times|\\cdot|\\div)[ ]?" + _OPERAND + r"){1,40})"
+    r"[ ]?=[ ]?(?P<right>[-−]?(?:[$€£][ ]?)?(?:\d[\d,.]{0,20}|\.\d+)(?:/\d+)?%?)"
+    r"(?![\w^(]|\s[a-zA-Z]\b|\s?(?:[/*+×÷!]|\\(?:times|cdot|div|[dt]?frac|sqrt|pi))|\s?[-−–]\s?\d|[.,]\d|\s\d)",
 )  # fmt: skip
 _BULLET = re.compile(r"^[ \t]*(?:[-*•]|\d+[.)])[ \t]+", re.MULTILINE)
 _ELSEWHERE = re.compile(r"\bmod\b|\\p?mod|≡|\\equiv|_\{?(?:2|8|10|16)\}?|base\b|进制")
@@ -352,11 +357,8 @@ def of_equalities(answer: str, *, language: str = "") -> Finding | None:
         verdict = _holds(match["left"], match["right"], language)
         checked += verdict is not None
         if verdict is False:
-            return Finding(
-                "equality",
-                False,
-                f"{_plain(match['left'])} = {_plain(match['right'])} is wrong: the left side is {_worked(match['left'], language)}",
-            )
+            said, worked = f"{_plain(match['left'])} = {_plain(match['right'])}", _worked(match["left"], language)
+            return Finding("equality", False, f"{said} is wrong: the left side is {worked}")
     return Finding("equality", True, f"{checked} equalities hold") if checked else None
 
 

@@ -1,4 +1,4 @@
-"""Checks an answer to a question that is one conversion of units: "Convert 42 km to miles.", "How many grams are 12 ounces?".
+"""Checks an answer to a question that is one conversion: "Convert 42 km to miles.", "How many grams are 12 ounces?".
 
 The converter is the tool's own (`tools/units.py`). Gallons, pints, tons and their kin have several sizes: an answer is right
 with any of them. Chains, prices and stories are not checked.
@@ -35,8 +35,10 @@ _TAIL = re.compile(
     r"\s*(?:use (?:the|your) (?:calculator|converter|tool)s?|round(?:ed)? to [^.?]*|give [^.?]*decimals?)[.\s]*$",
     re.IGNORECASE,
 )
-_SIZES = {"gallon": "imperial_gallon", "pint": "imperial_pint", "quart": "imperial_quart", "cup": "metric_cup", "ton": "metric_ton",
-          "fluid ounce": "imperial_fluid_ounce", "tablespoon": "imperial_tablespoon", "mile": "nautical_mile"}  # fmt: skip
+_SIZES = {
+    "gallon": "imperial_gallon", "pint": "imperial_pint", "quart": "imperial_quart", "cup": "metric_cup",
+    "ton": "metric_ton", "fluid ounce": "imperial_fluid_ounce", "tablespoon": "imperial_tablespoon", "mile": "nautical_mile",
+}  # fmt: skip
 _UNSURE = re.compile(
     r"\b(?:[kmgt]i?b|(?:kilo|mega|giga|tera)?bytes?|calories?|cal|horsepower|hp|years?|months?|bushels?|barrels?)\b",
     re.IGNORECASE,
@@ -45,7 +47,7 @@ _UNSURE = re.compile(
 
 def units(question: str, answer: str) -> Finding | None:
     """The answer against the conversion that the question asks for; None where it asks for anything else."""
-    text = _TAIL.sub("", " ".join(question.split()))
+    answer, text = answer[-20_000:], _TAIL.sub("", " ".join(question[:1000].split()))
     match = next((found for pattern in _ASKS if (found := pattern.fullmatch(text))), None)
     if match is None:
         return None

@@ -23,7 +23,7 @@ FOLDER = Path(__file__).parent
 KINDS = ("arithmetic", "units", "sql", "code")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Task:
     """`steps` are (tool, arguments) in their order, `answer` what to say then, `wrong` what is said without looking."""
 
@@ -44,6 +44,8 @@ class Task:
     def prepare(self, folder: Path) -> None:
         """Put the task's files into the folder."""
         for name in self.files:
+            if (folder / name).exists():
+                continue
             if name.endswith(".sqlite"):
                 with sqlite3.connect(folder / name) as database:
                     database.executescript((FOLDER / "files" / name).with_suffix(".sql").read_text(encoding="utf-8"))
@@ -90,7 +92,9 @@ def _task(kind: str, row: dict[str, Any]) -> Task:
         return _code_task(row)
     steps: list[tuple[str, dict[str, Any]]] = [next(iter(call.items())) for call in row.get("calls", ())]
     if "query" in row:
-        steps = [("run_sql", {"query": row["query"], **({"database": row["database"]} if "database" in row else {})})]
+        path, *others = row["files"]
+        more = {"other_paths": others} if others else {}
+        steps = [("describe_data", {"path": path}), ("query_data", {"sql": row["query"], "path": path, **more})]
     return Task(
         id=row["id"],
         kind=kind,
