@@ -45,15 +45,15 @@ BESIDE = (
     "tooling",
     "tool_context",
     "tool_files",
-    "tool_kinds",
     "sandbox",
-    "retrieval",
-    "specialists",
     "symbolic",
     "tool_tables",
     "tool_databases",
+    "retrieval",
+    "specialists",
     "web",
     "web_connection",
+    "tool_kinds",
 )
 """Load tools for the doors, say what these may use, and do what is more than a tool's file holds."""
 BETWEEN_DOORS = {("cli", "service"), ("cli", "agent"), ("agent", "langchain")}

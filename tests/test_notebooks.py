@@ -15,7 +15,7 @@ import pytest
 from nbclient import NotebookClient
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
-EXTRAS_THEY_MAY_USE = {"qwen_router", "IPython", "itertools"}
+EXTRAS_THEY_MAY_USE = {"qwen_router", "IPython", "itertools", "pathlib"}
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
