@@ -222,16 +222,12 @@ read_file.metadata = {
     "output": "text",
     "untrusted": True,
 }
-<<<<<<< HEAD
 search_files.metadata = {
     "inputs": {"text": "name", "pattern": "name"},
     "output": "listing",
     "untrusted": True,
     "cost_s": 0.5,
 }
-=======
-search_files.metadata = {"inputs": {"text": "name", "pattern": "name"}, "output": "table", "untrusted": True, "cost_s": 0.5}
->>>>>>> wt-examples
 write_file.metadata = {
     "inputs": {"path": "path", "text": "text", "overwrite": "boolean"},
     "output": "path",
