@@ -233,6 +233,8 @@ def _module(file: Path, changed_ns: int) -> ModuleType:
             raise InvalidTool(f"{file} needs {error.name!r}, which is not there", fix="update qwen-router") from error
         if package in _EXTRA_PACKAGES:
             raise MissingExtra.of(package, extra="tools") from error
+        if package == "qwen_router":
+            raise InvalidTool(f"{file} imports {error.name!r}, which does not exist", fix="correct the import") from error
         raise InvalidTool(f"{file} needs the package {package!r}", fix=f"pip install {package}") from error
     except (Exception, SystemExit) as error:  # a tool file may raise anything; its author gets the place
         del sys.modules[name]

@@ -24,6 +24,7 @@ def aggregate(**arguments: Any) -> Any:
         pytest.param("median", "Price", "4.5", id="median"),
         pytest.param("mean", "Price", str(1208 / 3), id="mean"),
         pytest.param("count", "", "4", id="rows"),
+        pytest.param("sum", "", "1208", id="the-only-column-of-numbers"),
     ],
 )
 def test_a_column_becomes_a_number(how: str, column: str, value: str) -> None:
@@ -40,6 +41,8 @@ def test_decimals_stay_exact_and_the_only_column_needs_no_name() -> None:
     [
         pytest.param({"table": TABLE, "column": "Prise"}, "did you mean 'Price'?", id="misspelt"),
         pytest.param({"table": TABLE, "column": "weight of it"}, "it has 'Item', 'Price'", id="unknown"),
+        pytest.param({"table": {"columns": ["a", "b"], "rows": [[1, 2]]}}, "numbers stand in 'a', 'b'", id="which-one"),
+        pytest.param({"table": {"columns": ["a", "b"], "rows": [["x", "y"]]}}, "no column holds a number", id="none-at-all"),
         pytest.param({"table": TABLE, "column": "Item"}, "none of the 4 cells of 'Item' holds a number", id="words"),
         pytest.param({"table": {"columns": ["a"], "rows": []}}, "none of the 0 cells", id="empty"),
         pytest.param({"table": {"columns": ["a"], "rows": [[1, 2]]}, "column": "a"}, "row 1", id="ragged"),

@@ -40,7 +40,9 @@ class AggregateInput(BaseModel):
     """What `aggregate` takes."""
 
     table: dict[str, Any] = Field(description='A table: {"columns": ["a", ...], "rows": [[1, ...], ...]}.')
-    column: str = Field(default="", description="The column's name; not needed for count.")
+    column: str = Field(
+        default="", description="The column's name; not needed for count, or where only one column holds numbers."
+    )
     how: How = Field(default="sum", description="sum, mean, median, min, max, or count (of rows).")
 
 
@@ -59,7 +61,7 @@ def aggregate(table: dict[str, Any], column: str = "", how: How = "sum") -> int 
         )
     if how == "count":
         return len(rows)
-    place = _place(column, columns)
+    place = _place(column, columns, rows)
     numbers = [number for row in rows if (number := _number(row[place])) is not None]
     if not numbers:
         raise TableError(f"none of the {len(rows)} cells of {columns[place]!r} holds a number")
@@ -67,14 +69,18 @@ def aggregate(table: dict[str, Any], column: str = "", how: How = "sum") -> int 
     return int(found) if found.denominator == 1 else float(found)
 
 
-def _place(column: str, columns: Sequence[str]) -> int:
-    """Where the column stands. Raises `TableError`, with the names that look like it."""
+def _place(column: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> int:
+    """Where the column stands; without a name, the only one that holds numbers. Raises `TableError`, with names like it."""
     by_name = {name.strip().lower(): place for place, name in reversed(list(enumerate(columns)))}
     wanted = column.strip().lower()
     if wanted in by_name:
         return by_name[wanted]
-    if not wanted and len(columns) == 1:
-        return 0
+    if not wanted:
+        numeric = [place for place in range(len(columns)) if any(_number(row[place]) is not None for row in rows)]
+        if len(numeric) == 1 or len(columns) == 1:
+            return numeric[0] if numeric else 0
+        names = ", ".join(repr(columns[place]) for place in numeric[:20] or range(len(columns)))
+        raise TableError(f"name a column: numbers stand in {names}" if numeric else f"no column holds a number: {names}")
     close = get_close_matches(wanted, by_name, n=1, cutoff=0.6)
     hint = f"did you mean {columns[by_name[close[0]]]!r}?" if close else f"it has {', '.join(map(repr, columns[:20]))}"
     raise TableError(f"the table has no column {column!r}: {hint}")

@@ -42,6 +42,7 @@ from qwen_router.agent.plan import plan_for
 from qwen_router.agent.runs import Runs
 from qwen_router.agent.verification import VerificationMiddleware
 from qwen_router.agent.walk import Walk
+from qwen_router.demo import DEMO_TOOLS
 from qwen_router.errors import InvalidRequest, InvalidTool, RouterError, UnknownName
 from qwen_router.langchain import ChatQwenRouter, RouterMiddleware
 from qwen_router.policy import Policy
@@ -58,9 +59,10 @@ Approve = Callable[[Approval], bool | str]
 class Agent:
     """Solves tasks with tools. One agent may run several tasks at once.
 
-    `tools` are tools, or names of loaded ones (None: all). `approve` is asked before a dangerous tool runs; without it such
-    a run stops and waits (`resume`). Tools in `allow` are never asked for. `store` is the file of checkpoints (None: in
-    memory). `context` says what tools may touch; `model`, `policy` and `seed` go to every model call.
+    `tools` are tools, or names of loaded ones (None: all; where only the demonstration model is served, those that it knows).
+    `approve` is asked before a dangerous tool runs; without it such a run stops and waits (`resume`). Tools in `allow` are
+    never asked for. `store` is the file of checkpoints (None: in memory). `context` says what tools may touch; `model`,
+    `policy` and `seed` go to every model call.
     """
 
     def __init__(
@@ -79,6 +81,8 @@ class Agent:
         store: Path | None = None,
     ) -> None:
         self.router = router or shared_router(Settings.from_environment())
+        if tools is None and self.router.scope(answering=True, pin=None if model == "auto" else model) == "demo":
+            tools = DEMO_TOOLS  # others would only confuse it
         self.tools = _chosen(tools)
         self._signatures = {tool.name: signature_of(tool) for tool in self.tools}
         unknown = sorted(set(allow) - set(self._signatures))

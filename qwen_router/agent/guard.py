@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any, NotRequired
 
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse, ToolCallRequest, hook_config
-from langchain.agents.middleware.types import PrivateStateAttr
+from langchain.agents.middleware.types import OmitFromInput, PrivateStateAttr
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolMessage
 from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
@@ -39,7 +39,7 @@ _EVENT_CHARS = 2000
 class GuardState(RouterState):
     """`stopped` is the named stop, `reminders` how often a reply held nothing, `meter` what was spent (`Meter.kept`)."""
 
-    stopped: NotRequired[Annotated[str, PrivateStateAttr]]
+    stopped: NotRequired[Annotated[str, OmitFromInput]]
     reminders: NotRequired[Annotated[int, PrivateStateAttr]]
     meter: NotRequired[Annotated[dict[str, Any], PrivateStateAttr]]
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, NotRequired
 
 from langchain.agents.middleware import AgentMiddleware, hook_config
-from langchain.agents.middleware.types import PrivateStateAttr
+from langchain.agents.middleware.types import OmitFromInput
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolMessage
 from langgraph.runtime import Runtime
 
@@ -46,8 +46,8 @@ _log = logging.getLogger(__name__)
 class VerificationState(RouterState):
     """`stopped` is the named stop, `verified` what the checks of the last answer found, one line each."""
 
-    stopped: NotRequired[Annotated[str, PrivateStateAttr]]
-    verified: NotRequired[Annotated[list[str], PrivateStateAttr]]
+    stopped: NotRequired[Annotated[str, OmitFromInput]]
+    verified: NotRequired[Annotated[list[str], OmitFromInput]]
 
 
 class VerificationMiddleware(AgentMiddleware[VerificationState, Any, Any]):

@@ -36,7 +36,12 @@ def agent(
     words: Annotated[
         list[str] | None, typer.Argument(help="The task; standard input when left out.", show_default=False)
     ] = None,
-    tools: Annotated[str | None, typer.Option(help="Tools that it may use, with commas (default: all).")] = None,
+    tools: Annotated[
+        str | None,
+        typer.Option(
+            help="Tools that it may use, with commas (default: all; the demonstration model gets the two that it knows)."
+        ),
+    ] = None,
     root: Annotated[
         Path | None, typer.Option(help="Folder that its file tools see, and nothing outside it (default: this one).")
     ] = None,

@@ -11,6 +11,8 @@ from __future__ import annotations
 from pathlib import Path
 
 DEMO_MODEL_ID = "qwen-router/qwen3-nano"
+DEMO_TOOLS = ("calculator", "convert_units")
+"""The tools that it was taught to call."""
 DEMO_NOTICE = (
     "qwen3-nano is a demonstration model of a few million parameters, not an assistant. "
     "For a real one: `qwen-router fit` shows what fits here, `qwen-router pull MODEL` gets it."

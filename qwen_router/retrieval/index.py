@@ -174,7 +174,8 @@ class Index:
             )
         if not documents:
             raise InvalidRequest(
-                f"there are no documents in {plain!r}", fix="name a folder with text, PDF, Word or HTML files"
+                f"there are no documents in {str(self._root) if plain == '.' else plain!r}",
+                fix="name a folder with text, PDF, Word or HTML files",
             )
         return documents, tuple(notes)
 
