@@ -59,7 +59,7 @@ Approve = Callable[[Approval], bool | str]
 class Agent:
     """Solves tasks with tools. One agent may run several tasks at once.
 
-    `tools` are tools, or names of loaded ones (None: all; where only the demonstration model is served, those that it knows).
+    `tools` are tools, or names of loaded ones (None: all; where only the demonstration model is served, what it knows).
     `approve` is asked before a dangerous tool runs; without it such a run stops and waits (`resume`). Tools in `allow` are
     never asked for. `store` is the file of checkpoints (None: in memory). `context` says what tools may touch; `model`,
     `policy` and `seed` go to every model call.
