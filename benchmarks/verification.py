@@ -20,8 +20,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from qwen_router.agent.checks.maths import of_equalities, of_question
 from qwen_router.agent.verify import verify
-from qwen_router.agent.verify_maths import of_equalities, of_question
 from qwen_router.sandbox import run_tests
 
 Row = tuple[bool, bool | None, str]

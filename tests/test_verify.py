@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 
 from qwen_router import Request, Router
-from qwen_router.agent import verify_units
-from qwen_router.agent.asked import asked
-from qwen_router.agent.figures import agreement, figures_in
-from qwen_router.agent.mathtext import NotMathematics, NoValue, read, same_function, value
+from qwen_router.agent.checks import units as verify_units
+from qwen_router.agent.checks.asked import asked
+from qwen_router.agent.checks.figures import agreement, figures_in
+from qwen_router.agent.checks.maths import final_answer, of_equalities, of_question
+from qwen_router.agent.checks.mathtext import NotMathematics, NoValue, read, same_function, value
+from qwen_router.agent.checks.units import units
 from qwen_router.agent.verify import check_of, code_in, failed, verify
 from qwen_router.agent.verify import tests_in as given_tests
-from qwen_router.agent.verify_maths import final_answer, of_equalities, of_question
-from qwen_router.agent.verify_units import units
 from qwen_router.engines.fake import FakeEngine
 from qwen_router.errors import MissingExtra, RouterError
 from qwen_router.policy import Policy

@@ -81,7 +81,10 @@ class Agent:
         store: Path | None = None,
     ) -> None:
         self.router = router or shared_router(Settings.from_environment())
-        if tools is None and self.router.scope(answering=True, pin=None if model == "auto" else model) == "demo":
+        if (
+            tools is None
+            and self.router.scope(answering=True, pin=None if model.partition(":")[0] == "auto" else model) == "demo"
+        ):
             tools = DEMO_TOOLS  # others would only confuse it
         self.tools = _chosen(tools)
         self._signatures = {tool.name: signature_of(tool) for tool in self.tools}

@@ -13,9 +13,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from qwen_router.agent.finding import Finding
-from qwen_router.agent.verify_maths import maths
-from qwen_router.agent.verify_units import units
+from qwen_router.agent.checks.finding import Finding
+from qwen_router.agent.checks.maths import maths
+from qwen_router.agent.checks.units import units
 from qwen_router.errors import RouterError
 from qwen_router.faults import Check
 from qwen_router.reply import Reply

@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from qwen_router.agent.figures import figures_in
+from qwen_router.agent.checks.figures import figures_in
 from qwen_router.agent.verify import code_in
 
 FOLDER = Path(__file__).parent

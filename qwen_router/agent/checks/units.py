@@ -3,7 +3,7 @@
 The converter is the tool's own (`tools/units.py`). Gallons, pints, tons and their kin have several sizes: an answer is right
 with any of them. Chains, prices and stories are not checked.
 
-    python -c "from qwen_router.agent.verify_units import units; print(units('Convert 42 km to miles.', '67.6 miles'))"
+    python -c "from qwen_router.agent.checks.units import units; print(units('Convert 42 km to miles.', '67.6 miles'))"
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from fractions import Fraction
 from functools import cache
 from typing import Any
 
-from qwen_router.agent.figures import agreement, best_agreement, figures_in, is_about
-from qwen_router.agent.finding import Finding
+from qwen_router.agent.checks.figures import agreement, best_agreement, figures_in, is_about
+from qwen_router.agent.checks.finding import Finding
 from qwen_router.errors import RouterError
 
 _N, _A, _B = r"(?P<n>-?\d[\d.,]*)\s?", r"(?P<a>[^\d\s?.,;:][^?.,;:=]{0,40}?)", r"(?P<b>[^\d\s?.,;:][^?.,;:=]{0,40}?)"

@@ -2,9 +2,9 @@ r"""What a question asks for, where it asks for one thing that can be worked out
 it, an equation's solution, a derivative, an integral.
 
 Only whole questions are read ("What is 12 * 13?", "Solve x^2 = 4.", "计算 128 * 45", in some languages): of a story, or of a
-question with a condition, nothing is said. What comes out is worked out in `verify_maths.py`.
+question with a condition, nothing is said. What comes out is worked out in `maths.py`.
 
-    python -c "from qwen_router.agent.asked import asked; print(asked('Solve for x: 3x + 2 = 11'))"
+    python -c "from qwen_router.agent.checks.asked import asked; print(asked('Solve for x: 3x + 2 = 11'))"
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
-from qwen_router.agent.mathtext import NotMathematics, NoValue, Tree, names, operations, read, tidy, value
+from qwen_router.agent.checks.mathtext import NotMathematics, NoValue, Tree, names, operations, read, tidy, value
 
 Kind = Literal["value", "form", "equation", "derivative", "antiderivative", "integral"]
 MAX_CHARS = 700

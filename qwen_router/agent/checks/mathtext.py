@@ -4,7 +4,7 @@ r"""A strict reading of mathematics for whoever checks answers, and exact values
 (`1/2x`, `log x`, `7 % 3`, `2,5`) or may be words (`am`, `cups`) is refused here before it is parsed. Values are worked
 out in process, exact as long as they can be, with limits on their size; solving and calculus are sympy's business.
 
-    python -c "from qwen_router.agent.mathtext import read, value; print(value(read(r'\\frac{3}{4} + 0.5')))"
+    python -c "from qwen_router.agent.checks.mathtext import read, value; print(value(read(r'\\frac{3}{4} + 0.5')))"
 """
 
 from __future__ import annotations

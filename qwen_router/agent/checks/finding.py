@@ -1,6 +1,6 @@
 """What a check found: right, wrong, or nothing that can be said.
 
-python -c "from qwen_router.agent.finding import Finding; print(Finding('value', False, '12 * 13 is 156'))"
+python -c "from qwen_router.agent.checks.finding import Finding; print(Finding('value', False, '12 * 13 is 156'))"
 """
 
 from __future__ import annotations

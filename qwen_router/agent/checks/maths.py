@@ -3,7 +3,7 @@ r"""Checks what an answer says about mathematics: against what the question asks
 A check says False only where the answer, however it is read, is not what was asked for; None wherever form, wording or
 rounding leave a doubt. Stories, proofs, inequalities, systems and units that are not named are not checked.
 
-    python -c "from qwen_router.agent.verify_maths import maths; print(maths('What is 98.5 / 4?', 'Each pays 26.4.'))"
+    python -c "from qwen_router.agent.checks.maths import maths; print(maths('What is 98.5 / 4?', 'Each pays 26.4.'))"
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import re
 from fractions import Fraction
 from typing import NamedTuple
 
-from qwen_router.agent.asked import DECIMAL_COMMA, Asked, asked
-from qwen_router.agent.figures import best_agreement, figures_in, is_about
-from qwen_router.agent.finding import Finding
-from qwen_router.agent.mathtext import (
+from qwen_router.agent.checks.asked import DECIMAL_COMMA, Asked, asked
+from qwen_router.agent.checks.figures import best_agreement, figures_in, is_about
+from qwen_router.agent.checks.finding import Finding
+from qwen_router.agent.checks.mathtext import (
     NotMathematics,
     NoValue,
     Number,

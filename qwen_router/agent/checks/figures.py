@@ -4,7 +4,7 @@ A numeral may have two readings (`1.200` is 1.2 or 1200): all are kept, and a co
 what is checked must not be blamed for how it is written. Each reading knows the place of its last digit, so that a rounded
 number is told from a wrong one. Numbers in words are not read.
 
-    python -c "from qwen_router.agent.figures import figures_in; print(figures_in('about 1.234,50 EUR')[0].readings)"
+    python -c "from qwen_router.agent.checks.figures import figures_in; print(figures_in('about 1.234,50 EUR')[0].readings)"
 """
 
 from __future__ import annotations
