@@ -150,6 +150,10 @@ class Agent:
             start = {"messages": [HumanMessage(walk.task)]}
         yield from self._steps(walk, start)
 
+    def close(self) -> None:
+        """Close the file of runs. The router is left open: it may serve others."""
+        self.runs.close()
+
     def waiting(self, run: str) -> tuple[Approval, ...]:
         """The calls of a run that wait for a person's word."""
         known = self.runs.get(run)

@@ -6,7 +6,7 @@ qwen-router agent "How many grams are 3 kg and 250 g together?"
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import asdict, replace
 from importlib import import_module
 from pathlib import Path
@@ -105,7 +105,8 @@ def agent(
         if resume is not None:
             from qwen_router.agent.runs import Runs
 
-            known = Runs(kept).get(resume)
+            with closing(Runs(kept)) as found:
+                known = found.get(resume)
             asked = {**known.options, **{name: value for name, value in asked.items() if value is not None}}
             made = _made(asked, kept, stack, interactive=not as_json)
             said = approve or reject is not None
@@ -149,6 +150,7 @@ def _made(asked: dict[str, Any], store: Path, stack: ExitStack, *, interactive: 
         store=store,
     )
     made.options = asked
+    stack.callback(made.close)
     return made
 
 
@@ -201,14 +203,15 @@ def _tidy(store: Path, forget: str | None, *, as_json: bool) -> None:
     from qwen_router.agent.runs import Runs
     from qwen_router.cli.common import console, printable
 
-    kept = Runs(store)
-    if forget is not None:
-        name = kept.get(forget).run
-        kept.forget(name)
-        typer.echo(f"forgot {name}")
-        return
+    with closing(Runs(store)) as kept:
+        if forget is not None:
+            name = kept.get(forget).run
+            kept.forget(name)
+            typer.echo(f"forgot {name}")
+            return
+        listed = kept.listed()
     if as_json:
-        for run in kept.listed():
+        for run in listed:
             print_json(asdict(run))
         return
     from datetime import datetime
@@ -216,7 +219,7 @@ def _tidy(store: Path, forget: str | None, *, as_json: bool) -> None:
     from rich.table import Table
 
     table = Table("run", "begun", "ended", "task", box=None, pad_edge=False)
-    for run in kept.listed():
+    for run in listed:
         task = " ".join(printable(run.task).split())
         table.add_row(run.run, f"{datetime.fromtimestamp(run.begun):%Y-%m-%d %H:%M}", run.stop or "not yet", task[:60])
     console().print(table)
