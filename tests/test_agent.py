@@ -564,7 +564,7 @@ def test_results_are_held_to_their_kinds(kind: str, text: str, wrong: bool) -> N
 
 
 def test_blocks_of_a_message_become_their_text() -> None:
-    assert as_text([{"type": "text", "text": "a"}, "b", {"type": "image", "base64": "..."}], 100) == "a\nb\n[image]"
+    assert as_text([{"type": "text", "text": "a"}, "b", {"type": "image", "base64": "..."}]) == "a\nb\n[image]"
 
 
 def test_spending_adds_up() -> None:

@@ -8,15 +8,17 @@ may run a dangerous tool is asked by LangChain's HumanInTheLoopMiddleware.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Annotated, Any, NotRequired
 
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse, ToolCallRequest, hook_config
 from langchain.agents.middleware.types import OmitFromInput, PrivateStateAttr
-from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolMessage
+from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, ToolMessage
 from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 from langgraph.types import Command
@@ -24,7 +26,8 @@ from langgraph.types import Command
 from qwen_router.agent.events import AgentEvent, Limits, ModelCalled, Noted, ToolCalled
 from qwen_router.agent.meter import Meter
 from qwen_router.agent.runs import StartedCalls
-from qwen_router.agent.tool_result import ToolTimeout, as_data, as_text, within, wrong_kind
+from qwen_router.agent.tool_call import is_async
+from qwen_router.agent.tool_result import ToolTimeout, as_data, as_text, cut, in_envelope, within, wrong_kind
 from qwen_router.langchain.middleware import RouterState
 from qwen_router.tool_context import ToolContext, using
 from qwen_router.tooling import ToolSignature
@@ -33,6 +36,7 @@ SAME_CALLS, OF_THE_LAST = 5, 10
 """So many equal calls of the last ten end a run; RouterMiddleware tries a stronger model from three of six on."""
 REMINDERS = 2
 """So often a reply that holds nothing is asked for again, the second time from a stronger model."""
+CUT = "the answer was cut at its limit"
 _EVENT_CHARS = 2000
 
 
@@ -76,7 +80,7 @@ class Guard(AgentMiddleware[GuardState, Any, Any]):
         if over is not None:
             return {"stopped": f"budget: {over} are spent", "jump_to": "end"}
         if self._meter.spending.model_calls >= self._limits.max_steps:
-            return {"stopped": f"steps: {self._limits.max_steps} model calls and no answer", "jump_to": "end"}
+            return {"stopped": f"steps: the limit of {self._limits.max_steps} model calls is reached", "jump_to": "end"}
         stalled = stalled_call(state["messages"])
         if stalled is not None:
             return {"stopped": f"stalled: {stalled}", "jump_to": "end"}
@@ -91,6 +95,7 @@ class Guard(AgentMiddleware[GuardState, Any, Any]):
             request = request.override(tools=[], tool_choice=None, messages=[*request.messages, _LAST_STEP])
         began = time.perf_counter()
         response = within(None, lambda: handler(request), name="model call", abandoned=self._abandoned)
+        response = replace(response, result=[_storable(message) for message in response.result])
         message = next((m for m in reversed(response.result) if isinstance(m, AIMessage)), None)
         if message is not None:
             self._meter.model_called(message)
@@ -126,12 +131,13 @@ class Guard(AgentMiddleware[GuardState, Any, Any]):
         """Run the tool within its time and rights; its result is cut, of its kind, and marked where strangers wrote it."""
         call, began = request.tool_call, time.perf_counter()
         signature = self._signatures.get(call["name"])
+        untrusted = signature is not None and signature.untrusted
         dangerous = signature is not None and signature.dangerous
-        if dangerous and not self._started.start(str(call["id"])):
+        if dangerous and not self._started.start(_place(request.state["messages"], call)):
             text = "it was begun before this run was interrupted: whether it was done is unknown, so it is not done again"
             return self._ended(call, text, began, problem=text)
         try:
-            message = within(
+            result = within(
                 signature.timeout_s if signature is not None else 30.0,
                 lambda: self._run(request, handler),
                 name=call["name"],
@@ -141,23 +147,41 @@ class Guard(AgentMiddleware[GuardState, Any, Any]):
             raise
         except ToolTimeout as error:
             return self._ended(call, str(error), began, problem=str(error))
-        except Exception as error:  # a tool may raise anything; the model gets to read it
-            problem = as_text(f"{type(error).__name__}: {error}", 600)
-            return self._ended(call, f"{call['name']} failed: {problem}", began, problem=problem)
-        if not isinstance(message, ToolMessage):
-            return message
-        text = as_text(message.content, self._context.output_chars)
+        except (Exception, SystemExit) as error:  # a tool may raise anything; the model gets to read it
+            problem = cut(as_text(f"{type(error).__name__}: {error}"), 600)
+            return self._ended(call, f"{call['name']} failed: {problem}", began, problem=problem, untrusted=untrusted)
+        if isinstance(result, ToolMessage):
+            return self._read(result, request, began, untrusted=untrusted)
+        if isinstance(result.update, dict) and "messages" in result.update:
+            messages = [
+                self._read(m, request, began, untrusted=untrusted) if isinstance(m, ToolMessage) else m
+                for m in result.update["messages"]
+            ]
+            return replace(result, update={**result.update, "messages": messages})
+        return result
+
+    def _read(self, message: ToolMessage, request: ToolCallRequest, began: float, *, untrusted: bool) -> ToolMessage:
+        """What a tool answered, as the model gets it: of its kind, cut, and marked."""
+        call, text = request.tool_call, as_text(message.content)
+        signature = self._signatures.get(call["name"])
+        wrong = None
+        if message.status != "error" and signature is not None:
+            wrong = wrong_kind(signature.output, text)
+        text = cut(text, self._context.output_chars)
         if message.status == "error":
-            return self._ended(call, text, began, problem=text)
-        wrong = None if signature is None else wrong_kind(signature.output, text)
+            return self._ended(call, text, began, problem=text, untrusted=untrusted)
         if wrong is not None:
             return self._ended(call, f"{call['name']} returned the wrong kind: {wrong}", began, problem=wrong)
-        return self._ended(call, text, began, state=request.state, untrusted=signature is not None and signature.untrusted)
+        return self._ended(call, text, began, state=request.state, untrusted=untrusted)
 
     def _run(
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], ToolMessage | Command[Any]]
     ) -> ToolMessage | Command[Any]:
         with using(self._context):
+            tool = request.tool
+            if tool is not None and is_async(tool) and getattr(tool, "func", None) is None:
+                answered: ToolMessage = asyncio.run(tool.ainvoke({**request.tool_call, "type": "tool_call"}))
+                return answered
             return handler(request)
 
     def _ended(
@@ -173,7 +197,7 @@ class Guard(AgentMiddleware[GuardState, Any, Any]):
         self._meter.tools[call["name"]] += 1
         self.tell(
             ToolCalled(
-                call["name"], dict(call["args"]), as_text(text, _EVENT_CHARS), time.perf_counter() - began, problem=problem
+                call["name"], dict(call["args"]), cut(text, _EVENT_CHARS), time.perf_counter() - began, problem=problem
             )
         )
         content = as_data(text, source=call["name"]) if untrusted else text
@@ -222,15 +246,36 @@ def _fault(message: AIMessage) -> tuple[str | None, str]:
     return "no answer", " before it was cut" if cut else ""
 
 
+def _place(messages: list[AnyMessage], call: Mapping[str, Any]) -> str:
+    """What names a call for good: some engines number the calls of each reply anew."""
+    ids = (m.id for m in reversed(messages) if isinstance(m, AIMessage) and any(c["id"] == call["id"] for c in m.tool_calls))
+    return f"{next(ids, None)} {call['id']}"
+
+
+def _storable(message: BaseMessage) -> BaseMessage:
+    """The message, its calls' arguments such that a checkpoint can hold them: whole numbers of 64 bits, others as floats."""
+    if not isinstance(message, AIMessage) or not message.tool_calls:
+        return message
+    calls = [{**call, "args": _within_64_bits(call["args"])} for call in message.tool_calls]
+    return message.model_copy(update={"tool_calls": calls})
+
+
+def _within_64_bits(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _within_64_bits(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_within_64_bits(item) for item in value]
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return float(value) if abs(value) < 2**1023 else str(value)[:400]
+    return value
+
+
 def _reminder(text: str) -> HumanMessage:
-    """A message of ours, in the envelope that the classifier leaves out: it is no ask of the person's."""
-    text = text.replace("system-reminder", "reminder")  # it may quote what a model wrote
-    return HumanMessage(f"<system-reminder>{text} Answer the task, or call a tool with valid arguments.</system-reminder>")
+    return HumanMessage(in_envelope(f"{text} Answer the task, or call a tool with valid arguments."))
 
 
 _LAST_STEP = HumanMessage(
-    "<system-reminder>This is the last step and there are no more tools. Answer the task from what is known; say what is "
-    "missing.</system-reminder>"
+    in_envelope("This is the last step and there are no more tools. Answer the task from what is known; say what is not.")
 )
 
 
@@ -240,6 +285,8 @@ def _model_called(step: int, message: AIMessage, seconds: float) -> ModelCalled:
     thought = None if usage is None else usage.get("output_token_details", {}).get("reasoning")
     notes = [f"{violation['kind']}: {violation['detail']}" for violation in about.get("violations", ())]
     notes += [*about.get("failed_attempts", ()), *about.get("changes", ())]
+    if message.response_metadata.get("finish_reason") == "length":
+        notes.append(CUT)
     if step == 1 and about.get("notice"):
         notes.append(about["notice"])
     if about.get("escalation"):
@@ -255,7 +302,7 @@ def _model_called(step: int, message: AIMessage, seconds: float) -> ModelCalled:
         output_tokens=usage and usage["output_tokens"],
         reasoning_tokens=thought,
         cost_usd=about.get("cost_usd"),
-        text=as_text(message.text, _EVENT_CHARS),
+        text=cut(message.text, _EVENT_CHARS),
         calls=tuple(call["name"] for call in message.tool_calls),
         notes=tuple(notes),
     )

@@ -22,7 +22,7 @@ from langgraph.runtime import Runtime
 
 from qwen_router.agent.events import AgentEvent, Noted
 from qwen_router.agent.plan import brought_by
-from qwen_router.agent.tool_result import as_data
+from qwen_router.agent.tool_result import as_data, in_envelope
 from qwen_router.agent.verify import Finding, RunSql, failed, fences, verify
 from qwen_router.errors import MissingExtra, RouterError
 from qwen_router.langchain.middleware import RouterState
@@ -188,6 +188,6 @@ def _line(finding: Finding) -> str:
 
 def _sent_back(fault: Finding) -> HumanMessage:
     """A message of ours, in the envelope that the classifier leaves out, the evidence between marks."""
-    evidence = as_data(re.sub(r"</?system-reminder", "", fault.evidence), source="a check of your answer")
+    evidence = as_data(fault.evidence, source="a check of your answer")
     text = f"A check says that your last answer is wrong.\n{evidence}\nAnswer the task again, completely and corrected."
-    return HumanMessage(f"<system-reminder>{text}</system-reminder>", name=_NAME)
+    return HumanMessage(in_envelope(text), name=_NAME)

@@ -12,10 +12,11 @@ from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any
 
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, ToolMessage
 from langchain_core.runnables import RunnableConfig
 
 from qwen_router.agent.events import AgentEvent, Approval, Report, Stop
+from qwen_router.agent.guard import CUT
 from qwen_router.agent.meter import Meter
 from qwen_router.agent.plan import Plan
 
@@ -87,8 +88,14 @@ class Walk:
     def report(self, stop: Stop, detail: str, *, exit_code: int) -> Report:
         """What came of the run so far."""
         values = self.values()
-        last = next((m for m in reversed(values.get("messages", ())) if isinstance(m, AIMessage)), None)
-        answer = last.text.strip() if last is not None and not last.tool_calls and stop != "empty" else ""
+        last = next((m for m in reversed(values.get("messages", ())) if isinstance(m, AIMessage | ToolMessage)), None)
+        answer = ""
+        if isinstance(last, AIMessage) and not last.tool_calls and stop != "empty":
+            answer = last.text.strip()
+            if last.response_metadata.get("finish_reason") == "length":
+                detail = detail or CUT
+        elif isinstance(last, ToolMessage) and stop == "done":  # a tool whose answer is the run's
+            answer = last.text.strip()
         pending = self.waiting() if stop == "approval" else ()
         if stop == "done" and not answer:
             stop, detail = "empty", "the model gave no answer"

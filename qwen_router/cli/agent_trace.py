@@ -75,7 +75,7 @@ def ending(report: Report) -> list[str]:
     if spent.energy_wh:
         took.append(f"{spent.energy_wh:.2f} Wh")
     models = ", ".join(f"{name.rpartition('/')[2]} ×{count}" for name, count in report.models.items())
-    stopped = "done" if report.done else f"stopped: {report.stop}" + (f" ({report.detail})" if report.detail else "")
+    stopped = ("done" if report.done else f"stopped: {report.stop}") + (f" ({report.detail})" if report.detail else "")
     lines = [stopped, ", ".join(took) + (f"; {models}" if models else "")]
     lines += [f"checked: {finding}" for finding in report.checked]
     if report.stop in ("approval", "interrupted", "error"):
