@@ -10,6 +10,8 @@ goes on where it was (`resume`). Nothing a tool returns is obeyed here: only the
 from __future__ import annotations
 
 import asyncio
+import inspect
+import sqlite3
 import uuid
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
@@ -39,7 +41,7 @@ from qwen_router.agent.events import (
 from qwen_router.agent.guard import Guard
 from qwen_router.agent.meter import Meter
 from qwen_router.agent.plan import plan_for
-from qwen_router.agent.runs import Runs
+from qwen_router.agent.runs import Runs, not_kept
 from qwen_router.agent.verification import VerificationMiddleware
 from qwen_router.agent.walk import Walk
 from qwen_router.demo import DEMO_TOOLS
@@ -49,7 +51,7 @@ from qwen_router.policy import Policy
 from qwen_router.router import Router, shared_router
 from qwen_router.settings import Settings, ToolSettings
 from qwen_router.tool_context import ToolContext
-from qwen_router.tooling import load_tools, signature_of
+from qwen_router.tooling import find_tools, signature_of
 
 _FILES = frozenset({"path", "data", "document", "image", "audio"})
 Approve = Callable[[Approval], bool | str]
@@ -88,6 +90,12 @@ class Agent:
             tools = DEMO_TOOLS  # others would only confuse it
         self.tools = _chosen(tools)
         self._signatures = {tool.name: signature_of(tool) for tool in self.tools}
+        if isinstance(allow, str):
+            raise InvalidRequest(f"allow is {allow!r}, a text", fix="give a list of names")
+        if approve is not None and (not callable(approve) or inspect.iscoroutinefunction(approve)):
+            raise InvalidRequest(
+                f"approve is {approve!r}", fix="give a function that takes an Approval and says True or why not"
+            )
         unknown = sorted(set(allow) - set(self._signatures))
         if unknown:
             raise UnknownName.among(unknown[0], self._signatures, kind="tool")
@@ -121,8 +129,10 @@ class Agent:
 
     def events(self, task: str) -> Iterator[AgentEvent]:
         """Do the task, telling each step as it ends; the last event is `Finished`. Raises `InvalidRequest` for no task."""
-        if not task.strip():
+        if not isinstance(task, str) or not task.strip():
             raise InvalidRequest("the task is empty", fix="say what to do, for example: How many rows has sales.csv?")
+        if any("\ud800" <= char <= "\udfff" for char in task):
+            raise InvalidRequest("the task holds half characters, which no engine can send", fix="decode it as UTF-8")
         walk = self._walk(uuid.uuid4().hex[:12], task)
         self.runs.begin(walk.run, task, self.options)
         yield Started(walk.run, task, tuple(self._signatures), walk.plan.lines)
@@ -134,13 +144,25 @@ class Agent:
         if known.stop not in (None, *RESUMABLE):
             raise InvalidRequest(f"the run {known.run!r} has ended: {known.stop}", fix="start another")
         walk = self._walk(known.run, known.task)
+        missing = sorted(walk.called() - set(self._signatures))
+        if missing:
+            raise InvalidRequest(
+                f"the run {known.run!r} has called {missing[0]!r}, which is not among the tools", fix="add it"
+            )
+        waiting = walk.waiting()
+        asked_for = [approval for approval in waiting if approval.tool not in self.allow]
+        if answers is not None and (isinstance(answers, bool | str) or len(answers) != len(asked_for)):
+            came = "one value" if isinstance(answers, bool | str) else f"{len(answers)} answers"
+            raise InvalidRequest(
+                f"{len(asked_for)} calls wait and {came} came", fix="give a list, an answer for each in order"
+            )
+        self.runs.go_on(known.run)
         yield Started(walk.run, walk.task, tuple(self._signatures), walk.plan.lines, resumed=True)
         start: Any = None
-        if waiting := walk.waiting():
-            given = self._asked(waiting) if answers is None else list(answers)
-            if given is not None and len(given) != len(waiting):
-                fix = "answer each, in the order that they are shown in"
-                raise InvalidRequest(f"{len(waiting)} calls wait and {len(given)} answers came", fix=fix)
+        if waiting:
+            if asked_for:
+                yield Waiting(tuple(asked_for))
+            given = self._asked(waiting, walk, answers)
             if given is None:
                 yield self._finished(walk, "approval")
                 return
@@ -155,9 +177,10 @@ class Agent:
         self.runs.close()
 
     def waiting(self, run: str) -> tuple[Approval, ...]:
-        """The calls of a run that wait for a person's word."""
+        """The calls of a run that wait for a person's word, in their order."""
         known = self.runs.get(run)
-        return self._walk(known.run, known.task).waiting()
+        waiting = self._walk(known.run, known.task).waiting()
+        return tuple(approval for approval in waiting if approval.tool not in self.allow)
 
     def _walk(self, run: str, task: str) -> Walk:
         """The graph of one run, with what an earlier process had spent on it."""
@@ -172,7 +195,7 @@ class Agent:
             tell=lambda event: get_stream_writer()(event),
             abandoned=walk.abandoned,
         )
-        asked_for = {name for name, s in self._signatures.items() if s.dangerous and name not in self.allow}
+        asked_for = {name for name, s in self._signatures.items() if s.dangerous}
         looks_up = any(kind in _FILES for s in self._signatures.values() for kind in s.inputs.values())
         checks = VerificationMiddleware(tell=guard.tell, context=self.context, looks_up=looks_up)
         middleware: list[AgentMiddleware[Any, Any, Any]] = [checks] if self.verify else []
@@ -192,8 +215,9 @@ class Agent:
                 yield from walk.stream(start)
                 if not (waiting := walk.waiting()):
                     break
-                yield Waiting(waiting)
-                answers = self._asked(waiting)
+                if asked_for := tuple(approval for approval in waiting if approval.tool not in self.allow):
+                    yield Waiting(asked_for)
+                answers = self._asked(waiting, walk)
                 if answers is None:
                     yield self._finished(walk, "approval")
                     return
@@ -202,6 +226,8 @@ class Agent:
         except RouterError as error:
             yield self._finished(walk, "error", f"{error.problem} (try: {error.fix})", exit_code=error.exit_code)
             return
+        except sqlite3.Error as error:
+            raise not_kept(error) from error
         except BaseException:  # the caller left, or somebody pressed Ctrl-C: the run can go on later
             self.runs.end(walk.run, "interrupted")
             raise
@@ -209,8 +235,24 @@ class Agent:
         stop, _, detail = stopped.partition(": ")
         yield self._finished(walk, stop if stop in STOPS else "done", detail)
 
-    def _asked(self, waiting: Sequence[Approval]) -> list[bool | str] | None:
-        return None if self.approve is None else [self.approve(approval) for approval in waiting]
+    def _asked(
+        self, waiting: Sequence[Approval], walk: Walk, answers: Sequence[bool | str] | None = None
+    ) -> list[bool | str] | None:
+        """A word on each call: yes to what is allowed, else the answers given or what `approve` says; None: nobody is there."""
+        given = iter(answers) if answers is not None else None
+        said: list[bool | str] = []
+        with walk.meter.paused():
+            for approval in waiting:
+                if approval.tool in self.allow:
+                    said.append(True)
+                elif given is not None:
+                    said.append(next(given))
+                elif self.approve is not None:
+                    word = self.approve(approval)
+                    said.append(word if isinstance(word, str) else bool(word))
+                else:
+                    return None
+        return said
 
     def _finished(self, walk: Walk, stop: Stop, detail: str = "", *, exit_code: int = 1) -> Finished:
         report = walk.report(stop, detail, exit_code=exit_code)
@@ -245,12 +287,20 @@ def _answered(answers: Sequence[bool | str]) -> Command[Any]:
 
 def _chosen(tools: Sequence[BaseTool | str] | None) -> list[BaseTool]:
     """The tools themselves. Raises `UnknownName` for a name that none has, `InvalidTool` for two of one name."""
+    if isinstance(tools, str):
+        raise InvalidRequest(f"tools is {tools!r}, a text", fix="give a list of tools or names")
     named = [tool for tool in tools or () if isinstance(tool, str)]
-    loaded = load_tools() if tools is None or named else {}
+    found_ones = find_tools() if tools is None or named else ()
+    loaded = {one.name: one.tool for one in found_ones if one.tool is not None}
+    broken = {one.name: one.error for one in found_ones if one.error is not None}
     if tools is None:
         return list(loaded.values())
     chosen: dict[str, BaseTool] = {}
     for tool in tools:
+        if isinstance(tool, str) and (problem := broken.get(tool)) is not None:
+            raise problem
+        if not isinstance(tool, str | BaseTool):
+            raise InvalidTool(f"{tool!r} is no tool", fix="decorate a function with LangChain's @tool, or give a name")
         if isinstance(tool, str) and tool not in loaded:
             raise UnknownName.among(tool, loaded, kind="tool", listing="`qwen-router tools list` lists them")
         found = loaded[tool] if isinstance(tool, str) else tool

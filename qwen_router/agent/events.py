@@ -8,6 +8,7 @@ from the same. Texts of tools are cut to what is shown; the checkpoints have the
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -21,7 +22,7 @@ STOPS: tuple[Stop, ...] = get_args(Stop)
 RESUMABLE: tuple[Stop, ...] = ("approval", "interrupted", "error")
 """Runs that can go on: once a person has spoken, at once, once the cause is gone."""
 
-_AMOUNT = re.compile(r"([\d_.]+)\s*(k|tokens?|tok|t|usd|dollars?|s|sec|seconds?|m|min|minutes?|h)", re.IGNORECASE)
+_AMOUNT = re.compile(r"([\d_.]+)\s*(k|tokens?|tok|t|usd|dollars?|s|sec|seconds?|m|min|minutes?|h|hours?)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,15 @@ class Limits:
     tokens: int | None = None
     cost_usd: float | None = None
     seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        """Raises `InvalidRequest` for a limit that nothing can keep."""
+        if not isinstance(self.max_steps, int) or self.max_steps < 1:
+            raise InvalidRequest(f"max_steps is {self.max_steps!r}", fix="give a whole number from 1")
+        for name in ("tokens", "cost_usd", "seconds"):
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, int | float) and 0 < value < float("inf")):
+                raise InvalidRequest(f"{name} is {value!r}", fix="give a number above 0, or leave it out")
 
     @classmethod
     def read(cls, text: str, *, max_steps: int = 20) -> Limits:
@@ -47,13 +57,15 @@ class Limits:
             if match is None or not 0 < amount < float("inf"):
                 raise InvalidRequest(f"the budget holds {part!r}", fix="write 5000 tokens, 0.05 usd or 90 s")
             unit = match[2].lower()
+            kind, factor = ("seconds", {"m": 60, "h": 3600}.get(unit[0], 1))
             if unit[0] in "tk":
-                found["tokens"] = amount * (1000 if unit == "k" else 1)
+                kind, factor = ("tokens", 1000 if unit == "k" else 1)
             elif unit[0] in "ud":
-                found["cost_usd"] = amount
-            else:
-                found["seconds"] = amount * {"m": 60, "h": 3600}.get(unit[0], 1)
-        tokens = int(found["tokens"]) if "tokens" in found else None
+                kind, factor = ("cost_usd", 1)
+            if kind in found:
+                raise InvalidRequest(f"the budget names {kind} twice: {text!r}", fix="give each once")
+            found[kind] = amount * factor
+        tokens = max(1, int(found["tokens"])) if "tokens" in found else None
         return cls(max_steps, tokens, found.get("cost_usd"), found.get("seconds"))
 
 
@@ -182,6 +194,15 @@ AgentEvent = Started | ModelCalled | ToolCalled | Waiting | Approved | Noted | F
 
 
 def as_json(event: AgentEvent) -> dict[str, Any]:
-    """`{"event": "tool_called", ...}`: plain JSON values."""
+    """`{"event": "tool_called", ...}`: plain JSON values; numbers that JSON has no sign for become their text."""
     name = re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
-    return {"event": name, **asdict(event)}
+    plain: dict[str, Any] = _plain({"event": name, **asdict(event)})
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -8,7 +8,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,16 @@ class Meter:
     def spending(self) -> Spending:
         with self._lock:
             return replace(self._spending, seconds=self._spending.seconds + time.monotonic() - self._began)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Time that passes inside is not the run's: a person is asked."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._began += time.monotonic() - began
 
     def model_called(self, message: Any) -> None:
         """Count an `AIMessage` of ChatQwenRouter's."""

@@ -28,13 +28,17 @@ _SUFFIXES = {
     "data": "csv tsv parquet json jsonl sqlite db xlsx",
 }
 _KIND_OF_SUFFIX = {suffix: kind for kind, suffixes in _SUFFIXES.items() for suffix in suffixes.split()}
-_FILE = re.compile(r"[\w./\\-]*[\w-]\.([A-Za-z0-9]{2,7})\b")
+_WORD = re.compile(r"[\w./\\-]+")
+_FILE = re.compile(r".{0,250}[\w-]\.([A-Za-z0-9]{2,7})(?![A-Za-z0-9_])")
+_ASCII = re.compile(r"[A-Za-z0-9_./\\-]+$")
+MOST_CHARS = 20_000
+"""So much of a task is looked at."""
 _URL = re.compile(r"https?://\S+")
 _FENCE = re.compile(r"```")
 _WANTED = {
     "plot": r"plot|chart|graph|diagram|draw|visuali[sz]e|zeichne|diagramm|grafik|tra[cç]e|gr[áa]fic[oa]|画|绘|图表|グラフ",
     "table": r"\btables?\b|spreadsheet|tabelle|tableau|tabla|表格|表に",
-    "report": r"\b(?:run|pass|fail)\w* (?:the |all )?tests?\b|\bfix\b.*\b(?:function|code|bug)|测试|修复",
+    "report": r"\b(?:run|pass|fail)\w* (?:the |all )?tests?\b|\bfix\b.{0,80}\b(?:function|code|bug)|测试|修复",
     "number": r"how (?:many|much)|\b(?:sum|total|average|mean|median|maximum|minimum|count)\b|wie ?viele?|combien|"
     r"cu[áa]nt[oa]|多少|几个|いくつ|сколько",
 }
@@ -85,11 +89,17 @@ def plan_for(task: str, tools: Sequence[BaseTool], *, root: Path) -> Plan:
 def brought_by(task: str, *, root: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The kinds that the task brings, and the files below `root` that it names."""
     have, files = list(_ALWAYS), []
-    for match in _FILE.finditer(_URL.sub(" ", task)):
-        kind = _KIND_OF_SUFFIX.get(match[1].lower())
-        if kind is not None and match[0] not in files and _exists(root, match[0]):
-            files.append(match[0])
-            have.append(kind)
+    task = task[:MOST_CHARS]
+    for word in _WORD.findall(_URL.sub(" ", task)):
+        match = _FILE.match(word[:300])
+        kind = None if match is None else _KIND_OF_SUFFIX.get(match[1].lower())
+        if match is None or kind is None:
+            continue
+        ascii_tail = _ASCII.search(match[0])  # a name may follow a word of a script without spaces
+        for name in dict.fromkeys((match[0], ascii_tail[0] if ascii_tail else match[0])):
+            if name not in files and _exists(root, name):
+                files.append(name)
+                have.append(kind)
     if _URL.search(task):
         have.append("url")
     if _FENCE.search(task):
@@ -99,7 +109,7 @@ def brought_by(task: str, *, root: Path) -> tuple[tuple[str, ...], tuple[str, ..
 
 def wanted_of(task: str) -> str | None:
     """The kind that the task asks for, None where no word says so."""
-    return next((kind for kind, pattern in _WANTS.items() if pattern.search(task)), None)
+    return next((kind for kind, pattern in _WANTS.items() if pattern.search(task[:MOST_CHARS])), None)
 
 
 def _exists(root: Path, name: str) -> bool:

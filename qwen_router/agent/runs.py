@@ -18,15 +18,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 from langgraph.checkpoint.sqlite import SqliteSaver
 
-from qwen_router.errors import InvalidRequest, UnknownName
+from qwen_router.errors import InvalidRequest, RouterError, UnknownName
 
 KEPT_ENDED_S, KEPT_OPEN_S = 7 * 86_400.0, 30 * 86_400.0
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS runs (
-    run TEXT PRIMARY KEY, task TEXT NOT NULL, options TEXT NOT NULL, stop TEXT, begun REAL NOT NULL, touched REAL NOT NULL
+    run TEXT PRIMARY KEY, task TEXT NOT NULL, options TEXT NOT NULL, stop TEXT, begun REAL NOT NULL, touched REAL NOT NULL,
+    owner TEXT
 );
 CREATE TABLE IF NOT EXISTS started_calls (run TEXT NOT NULL, call TEXT NOT NULL, PRIMARY KEY (run, call));
 """
@@ -63,19 +65,38 @@ class Runs:
 
     def begin(self, run: str, task: str, options: Mapping[str, Any]) -> None:
         now = time.time()
-        self._write("INSERT INTO runs VALUES (?, ?, ?, NULL, ?, ?)", (run, task, json.dumps(options), now, now))
+        values = (run, task, json.dumps(options), now, now, _this_process())
+        self._write("INSERT INTO runs VALUES (?, ?, ?, NULL, ?, ?, ?)", values)
+
+    def go_on(self, run: str) -> None:
+        """Take a run over. Raises `InvalidRequest` while a process that lives has it."""
+        with self._lock:
+            found = self._connection.execute("SELECT owner FROM runs WHERE run = ?", (run,)).fetchone()
+        owner = found[0] if found else None
+        if owner is not None and _lives(owner):
+            process = owner.partition(" ")[0]
+            raise InvalidRequest(
+                f"the run {run!r} is still going on, in process {process}", fix="wait for it, or end it first"
+            )
+        taken = self._write(
+            "UPDATE runs SET owner = ?, touched = ? WHERE run = ? AND owner IS ?", (_this_process(), time.time(), run, owner)
+        )
+        if not taken:
+            raise InvalidRequest(f"another process has just gone on with the run {run!r}", fix="leave it to that one")
 
     def end(self, run: str, stop: str) -> None:
-        self._write("UPDATE runs SET stop = ?, touched = ? WHERE run = ?", (stop, time.time(), run))
+        self._write("UPDATE runs SET stop = ?, touched = ?, owner = NULL WHERE run = ?", (stop, time.time(), run))
 
     def get(self, name: str) -> Run:
-        """The run of that name, or the one whose name begins so. Raises `UnknownName`."""
-        rows = [row for row in self.listed() if row.run.startswith(name)] if name else []
-        exact = [row for row in rows if row.run == name]
-        if len(exact or rows) != 1:
+        """The run of that name, or the only one whose name begins with these four characters or more. Raises `UnknownName`."""
+        rows = [row for row in self.listed() if row.run == name or (len(name) >= 4 and row.run.startswith(name))]
+        if len(rows) > 1:
+            names = ", ".join(row.run for row in rows[:5])
+            raise UnknownName(f"several runs begin with {name!r}: {names}", fix="write more of the name", name=name)
+        if not rows:
             known = [row.run for row in self.listed()]
             raise UnknownName.among(name, known, kind="run", listing="`qwen-router agent --runs` lists them")
-        return (exact or rows)[0]
+        return rows[0]
 
     def listed(self) -> list[Run]:
         """Every run that is kept, the newest first."""
@@ -108,8 +129,11 @@ class Runs:
             self.forget(run)
 
     def _write(self, statement: str, values: tuple[Any, ...]) -> int:
-        with self._lock, self._connection:
-            return self._connection.execute(statement, values).rowcount
+        try:
+            with self._lock, self._connection:
+                return self._connection.execute(statement, values).rowcount
+        except sqlite3.Error as error:
+            raise not_kept(error) from error
 
 
 class StartedCalls:
@@ -121,6 +145,24 @@ class StartedCalls:
     def start(self, call: str) -> bool:
         """True for a call that begins now, False for one that had begun before."""
         return self._runs._write("INSERT OR IGNORE INTO started_calls VALUES (?, ?)", (self._run, call)) == 1
+
+
+def not_kept(error: sqlite3.Error) -> RouterError:
+    """What a caller is told when the file of runs cannot be written."""
+    return RouterError(f"the run cannot be kept: {error}", fix="free the file or some room, or name another file (--store)")
+
+
+def _this_process() -> str:
+    return f"{os.getpid()} {psutil.Process().create_time():.2f}"
+
+
+def _lives(owner: str) -> bool:
+    """Whether the process of that number is the one that began then."""
+    number, _, began = owner.partition(" ")
+    try:
+        return f"{psutil.Process(int(number)).create_time():.2f}" == began
+    except (psutil.Error, ValueError):
+        return False
 
 
 def _make_private(path: Path) -> None:

@@ -80,6 +80,11 @@ class Walk:
         values: dict[str, Any] = self.graph.get_state(self.config).values
         return values
 
+    def called(self) -> set[str]:
+        """The tools of the last reply's calls, which may not have been answered yet."""
+        last = next((m for m in reversed(self.values().get("messages", ())) if isinstance(m, AIMessage)), None)
+        return {call["name"] for call in last.tool_calls} if last is not None else set()
+
     def waiting(self) -> tuple[Approval, ...]:
         """The calls that wait for a person's word."""
         requests = (interrupt.value["action_requests"] for interrupt in self.graph.get_state(self.config).interrupts)
