@@ -397,6 +397,8 @@ def _refused(root: Path, plain: str, error: OSError) -> InvalidRequest:
         return InvalidRequest(
             f"{shown} is, or leads through, {error}", fix="name an ordinary file; list_files shows what is there"
         )
+    if not root.is_dir():
+        return InvalidRequest(f"there is no folder {str(root)!r} for the tools", fix="name one that exists (--root)")
     if isinstance(error, FileNotFoundError):
         return InvalidRequest(f"there is no {shown} in the tools' folder", fix=_close(root, plain))
     if isinstance(error, FileExistsError):

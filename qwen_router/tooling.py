@@ -16,6 +16,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -146,14 +147,23 @@ def signature_of(tool: BaseTool) -> ToolSignature:
         raise InvalidTool(problem, fix="describe the arguments with a pydantic model or plain types") from error
     if set(inputs) != arguments or not all(isinstance(kind, str) and kind for kind in inputs.values()):
         raise InvalidTool(f"the tool {tool.name!r} takes {sorted(arguments)} but declares {sorted(inputs)}", fix=fix)
+    for key in set(metadata) - {"inputs", "output", *_RIGHTS}:  # others are LangChain's or the author's own
+        close = get_close_matches(str(key).lower(), ("inputs", "output", *_RIGHTS), n=1, cutoff=0.8)
+        if close:
+            raise InvalidTool(f"the tool {tool.name!r} has the metadata {key!r}", fix=f"did you mean {close[0]!r}?")
     more = {name: metadata[name] for name in _RIGHTS if name in metadata}
     for name, value in more.items():
         kind = bool if name in ("dangerous", "untrusted") else (int, float)
-        if not isinstance(value, kind) or (kind is not bool and (isinstance(value, bool) or not 0 <= value < float("inf"))):
+        if not isinstance(value, kind) or (kind is not bool and (isinstance(value, bool) or not _is_time(name, value))):
             wanted = "true or false" if kind is bool else "seconds"
             raise InvalidTool(f"the tool {tool.name!r} has the {name} {value!r}", fix=f"give {wanted}")
     optional = frozenset(inputs) - set(required)
     return ToolSignature(name=tool.name, inputs=dict(inputs), output=output, optional=optional, **more)
+
+
+def _is_time(name: str, value: float) -> bool:
+    """Whether a tool may have it: a cost may be nothing, a time to answer in may not."""
+    return (0 if name == "cost_s" else 1e-9) <= value < float("inf")
 
 
 def _schema(tool: BaseTool) -> Mapping[str, Any]:

@@ -132,8 +132,9 @@ def test_a_person_sees_the_call_whole_and_says_yes_or_no(
     import io
 
     monkeypatch.setattr("sys.stdin", io.StringIO(typed))
-    approval = Approval("write_file", {"path": "a.txt", "text": "\x1b[31mred"})
+    approval = Approval("write_file", {"path": "a.txt", "text": "\x1b[31mred\n" + "x\n" * 200 + "the last\u202e line"})
     assert agent_trace.ask_person(approval) == answer
     shown = capsys.readouterr().err
-    assert "write_file wants to run" in shown and 'path: "a.txt"' in shown
+    assert "write_file wants to run" in shown and "  path: a.txt\n" in shown
+    assert "  text, 202 lines:\n" in shown and "  | the last\\u202e line\n" in shown
     assert "\x1b[31m" not in shown and "[31mred" in shown

@@ -47,6 +47,8 @@ def test_decimals_stay_exact_and_the_only_column_needs_no_name() -> None:
         pytest.param({"table": {"columns": ["a"], "rows": []}}, "none of the 0 cells", id="empty"),
         pytest.param({"table": {"columns": ["a"], "rows": [[1, 2]]}, "column": "a"}, "row 1", id="ragged"),
         pytest.param({"table": {"rows": []}, "column": "a"}, "wanted a table", id="no-table"),
+        pytest.param({"table": {"columns": ["a"], "rows": [[3], ["1.234,56"]]}}, "such as '1.234,56'", id="half-read"),
+        pytest.param({"table": {"columns": ["a"], "rows": [[10**400], [0.5]]}}, "too large", id="too-large"),
         pytest.param({"table": TABLE, "how": "guess"}, "how (sum, mean, median, min, max, count)", id="unknown-how"),
         pytest.param(
             {"table": {"columns": ["a"], "rows": [[float("inf")], [True], [None]]}}, "none of the 3", id="no-numbers"

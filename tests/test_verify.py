@@ -443,3 +443,15 @@ def test_without_the_extras_a_conversion_is_not_checked(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(verify_units, "_convert", missing)
     assert units("Convert 42 km to miles.", "67.6 miles") is None
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        pytest.param("What is 200 + 10%?", "220", id="a-tenth-more"),
+        pytest.param("What is 10 - 5%?", "9.5", id="a-twentieth-less"),
+        pytest.param("What is 9/11?", "An attack in 2001", id="a-day"),
+    ],
+)
+def test_what_can_be_read_in_two_ways_is_called_neither(question: str, answer: str) -> None:
+    assert all(finding.ok is not False for finding in verify(question, answer))

@@ -1,7 +1,7 @@
 """Numbers out of tables: the sum, mean, least or most of a column, or how many rows there are.
 
 For tables that other tools made (`extract_table`, `query_data`); SQL on files is for `query_data`. Cells that hold numbers
-as people write them (1,234.50, 15 %, $ 3) are read, others are left out and counted in the error when none is left.
+as people write them (1,234.50, 15 %, $ 3) are read, empty ones and n/a left out; any other is an error, not left out.
 
     python -c "from qwen_router.tooling import load_tools; t = load_tools()['aggregate']; \\
         print(t.invoke({'table': {'columns': ['a'], 'rows': [[1], ['2.5']]}, 'column': 'a', 'how': 'sum'}))"
@@ -23,6 +23,7 @@ How = Literal["sum", "mean", "median", "min", "max", "count"]
 MAX_CELLS = 1_000_000
 
 _NUMBER = re.compile(r"[^\d.,+-]{0,3}\s*([+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?|[+-]?\d+(?:\.\d+)?|[+-]?\.\d+)\s*[^\d.,]{0,12}")
+_NOTHING = frozenset({"", "-", "–", "—", "n/a", "na", "nan", "none", "null", "?"})
 _WORKED: dict[str, Callable[[Sequence[Fraction]], Fraction]] = {
     "sum": lambda numbers: sum(numbers, Fraction()),
     "mean": lambda numbers: sum(numbers, Fraction()) / len(numbers),
@@ -62,11 +63,20 @@ def aggregate(table: dict[str, Any], column: str = "", how: How = "sum") -> int 
     if how == "count":
         return len(rows)
     place = _place(column, columns, rows)
-    numbers = [number for row in rows if (number := _number(row[place])) is not None]
+    cells = [row[place] for row in rows if str(row[place]).strip().lower() not in _NOTHING]
+    numbers = [number for cell in cells if (number := _number(cell)) is not None]
+    if numbers and len(numbers) < len(cells):
+        odd = next(cell for cell in cells if _number(cell) is None)
+        raise TableError(
+            f"{len(cells) - len(numbers)} of the cells of {columns[place]!r} are no numbers, such as {odd!r:.60}"
+        )
     if not numbers:
         raise TableError(f"none of the {len(rows)} cells of {columns[place]!r} holds a number")
     found = _WORKED[how](numbers)
-    return int(found) if found.denominator == 1 else float(found)
+    try:
+        return int(found) if found.denominator == 1 else float(found)
+    except OverflowError:
+        raise TableError(f"the {how} of {columns[place]!r} is too large a number") from None
 
 
 def _place(column: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> int:

@@ -238,7 +238,7 @@ class Agent:
     def _asked(
         self, waiting: Sequence[Approval], walk: Walk, answers: Sequence[bool | str] | None = None
     ) -> list[bool | str] | None:
-        """A word on each call: yes to what is allowed, else the answers given or what `approve` says; None: nobody is there."""
+        """A word on each call: yes to what is allowed, else the answer given or what `approve` says; None: nobody is."""
         given = iter(answers) if answers is not None else None
         said: list[bool | str] = []
         with walk.meter.paused():

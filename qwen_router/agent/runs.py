@@ -88,7 +88,7 @@ class Runs:
         self._write("UPDATE runs SET stop = ?, touched = ?, owner = NULL WHERE run = ?", (stop, time.time(), run))
 
     def get(self, name: str) -> Run:
-        """The run of that name, or the only one whose name begins with these four characters or more. Raises `UnknownName`."""
+        """The run of that name, or the only one whose name begins so (four characters or more). Raises `UnknownName`."""
         rows = [row for row in self.listed() if row.run == name or (len(name) >= 4 and row.run.startswith(name))]
         if len(rows) > 1:
             names = ", ".join(row.run for row in rows[:5])

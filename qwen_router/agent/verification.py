@@ -21,7 +21,7 @@ from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolMes
 from langgraph.runtime import Runtime
 
 from qwen_router.agent.events import AgentEvent, Noted
-from qwen_router.agent.plan import brought_by
+from qwen_router.agent.plan import MOST_CHARS, brought_by
 from qwen_router.agent.tool_result import as_data, in_envelope
 from qwen_router.agent.verify import Finding, RunSql, failed, fences, verify
 from qwen_router.errors import MissingExtra, RouterError
@@ -32,8 +32,10 @@ FAILURES = 3
 """So many wrong answers end a run."""
 _NAME = "verification"
 """The name of the messages that send an answer back; they are counted by it."""
-_TEST_FILE = re.compile(r"(?<![\w/.])(?:[\w-]+/){0,4}(?:test_[\w-]+|[\w-]+_test)\.py\b")
+_TEST_FILE = re.compile(r"(?:[\w-]{1,100}/){0,4}(?:test_[\w-]{1,100}|[\w-]{1,100}_test)\.py")
+_MOST_WORD_CHARS = 300
 _MOST_TEST_BYTES = 40_000
+_LOOKED_UP = "looked up"
 
 _DATA = (".csv", ".tsv", ".parquet", ".json", ".jsonl", ".ndjson", ".sqlite", ".sqlite3", ".db", ".csv.gz")
 _UNKNOWN_TABLE = re.compile(
@@ -91,6 +93,8 @@ class VerificationMiddleware(AgentMiddleware[VerificationState, Any, Any]):
         if fault is None:
             return found
         failures = 1 + sum(message.type == "human" and message.name == _NAME for message in messages[place:])
+        if fault.kind == _LOOKED_UP and failures > 1:
+            return found  # it was reminded; whether it had to look is no fact about the answer
         if failures >= FAILURES:
             self._tell(Noted(f"the answer failed a check for the {failures}rd time: {fault.evidence}"))
             return {**found, "stopped": f"verification: {fault.evidence}", "jump_to": "end"}
@@ -110,7 +114,7 @@ class VerificationMiddleware(AgentMiddleware[VerificationState, Any, Any]):
             run_sql = run_sql_over(context.root, [name for name in files if name.lower().endswith(_DATA)])
             with using(context):
                 found = verify(question, answer, tests=list(dict.fromkeys(tests)), schema=self._schema, run_sql=run_sql)
-            unseen = self._looks_up and bool(files) and not _looked(messages) and not fences(answer)
+            unseen = self._looks_up and bool(files) and not _tried(messages) and not fences(answer)
             return (*found, _unseen(files)) if unseen else found
         except Exception as error:  # a check that breaks says nothing about the answer
             _log.warning("a check of an answer failed with %s", type(error).__name__)
@@ -164,7 +168,8 @@ def _named_tests(question: str, context: ToolContext) -> list[str]:
     from qwen_router.tool_files import read_below
 
     found: list[str] = []
-    for name in dict.fromkeys(_TEST_FILE.findall(question)):
+    words = (word for word in re.findall(r"[\w./-]+", question[:MOST_CHARS]) if len(word) <= _MOST_WORD_CHARS)
+    for name in dict.fromkeys(word.rstrip(".") for word in words if _TEST_FILE.fullmatch(word.rstrip("."))):
         try:
             found.append(read_below(context.root, name, most_bytes=_MOST_TEST_BYTES).decode())
         except (RouterError, OSError, ValueError):
@@ -172,13 +177,14 @@ def _named_tests(question: str, context: ToolContext) -> list[str]:
     return found
 
 
-def _looked(messages: Sequence[AnyMessage]) -> bool:
-    """Whether a tool has given something since the task was set."""
-    return any(isinstance(message, ToolMessage) and message.status == "success" for message in messages)
+def _tried(messages: Sequence[AnyMessage]) -> bool:
+    """Whether a tool has given something since the task was set, or a person has said no to one."""
+    answers = [message for message in messages if isinstance(message, ToolMessage)]
+    return any(message.status == "success" or message.text.startswith("User rejected the tool call") for message in answers)
 
 
 def _unseen(files: Sequence[str]) -> Finding:
-    return Finding("looked up", False, f"the task is about {', '.join(files)}, and no tool has looked into it")
+    return Finding(_LOOKED_UP, False, f"the task is about {', '.join(files)}, and no tool has looked into it")
 
 
 def _line(finding: Finding) -> str:

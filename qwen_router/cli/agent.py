@@ -64,7 +64,10 @@ def agent(
     mcp: Annotated[
         Path | None, typer.Option(help='Use the tools of these MCP servers, too: a file with "mcpServers".')
     ] = None,
-    verify: Annotated[bool, typer.Option("--verify/--no-verify", help="Check answers where that is possible.")] = True,
+    verify: Annotated[
+        bool | None,
+        typer.Option("--verify/--no-verify", help="Check answers where possible (the default).", show_default=False),
+    ] = None,
     resume: Annotated[str | None, typer.Option(help="Go on with this run: its name, or how it begins.")] = None,
     approve: Annotated[bool, typer.Option("--approve", help="With --resume: allow the calls that wait.")] = False,
     reject: Annotated[str | None, typer.Option(help="With --resume: refuse the calls that wait, for this reason.")] = None,
@@ -78,6 +81,8 @@ def agent(
     """Do a task with tools, step by step: each step on the model that suits it, dangerous tools only when you say yes."""
     _need_langchain()
     kept = store or _default_store()
+    if (resume is not None and (runs or forget is not None)) or (forget is not None and (runs or words)):
+        raise InvalidRequest("--runs, --forget and --resume are each for themselves", fix="drop the others")
     if runs or forget is not None:
         _tidy(kept, forget, as_json=as_json)
         return
@@ -89,7 +94,7 @@ def agent(
         raise InvalidRequest("--resume goes on with its own task", fix="leave the words out, or --resume")
     asked: dict[str, Any] = {
         "tools": None if tools is None else _names(tools),
-        "root": None if root is None else str(root.resolve()),
+        "root": None if root is None else str(root.absolute()),
         "max_steps": max_steps,
         "budget": budget,
         "policy": policy,
@@ -113,7 +118,7 @@ def agent(
             answers = [approve or reject or False] * len(made.waiting(known.run)) if said else None
             report = _told(made.resume_events(known.run, answers=answers), as_json=as_json)
         else:
-            task = read_text(words)
+            task = read_text(words, example='qwen-router agent "your task"')
             report = _told(_made(asked, kept, stack, interactive=not as_json).events(task), as_json=as_json)
     if report.exit_code:
         raise typer.Exit(report.exit_code)
@@ -146,10 +151,10 @@ def _made(asked: dict[str, Any], store: Path, stack: ExitStack, *, interactive: 
         context=context,
         allow=allowed,
         approve=ask_person if interactive and sys.stdin.isatty() else None,
-        verify=asked["verify"],
+        verify=asked["verify"] is not False,
         store=store,
     )
-    made.options = asked
+    made.options = {**asked, "root": str(context.root)}  # a run that goes on elsewhere stays in its folder
     stack.callback(made.close)
     return made
 
@@ -191,6 +196,8 @@ def _told(events: Iterator[AgentEvent], *, as_json: bool) -> Report:
             elif isinstance(event, Finished):
                 report = event.report
     except KeyboardInterrupt:
+        if run and as_json:
+            print_json({"event": "interrupted", "run": run})
         if run:
             aside(f"interrupted; go on with: qwen-router agent --resume {run}")
         raise

@@ -7,6 +7,7 @@ goes to standard output. Asking a person about a dangerous call is here, too.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -28,7 +29,9 @@ from qwen_router.agent.events import (
 from qwen_router.cli.common import dimmed, printable
 from qwen_router.cli.shown import folded
 
-_VALUE_CHARS, _ARGUMENT_CHARS = 90, 2000
+_VALUE_CHARS = 90
+_HIDING = re.compile("[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2028\u2029\u2060-\u206f\ufeff\U000e0000-\U000e007f]")
+"""Signs of no width, and those that turn the direction of writing: right in many answers, a deceit in a call."""
 
 
 def show(event: AgentEvent) -> None:
@@ -55,12 +58,17 @@ def show(event: AgentEvent) -> None:
         case Noted():
             _line(f"    {event.text}", hang=6)
         case Waiting():
-            pass  # whoever is asked sees the calls whole
+            for approval in () if sys.stdin.isatty() else event.approvals:  # at a terminal whoever is asked sees them
+                _call(approval)
         case Finished():
-            if event.report.answer is not None:
-                typer.echo(printable(event.report.answer))
-            for line in ending(event.report):
-                _line(f"— {line}", hang=2)
+            _end(event.report)
+
+
+def _end(report: Report) -> None:
+    if report.answer is not None:
+        typer.echo(printable(report.answer))
+    for line in ending(report):
+        _line(f"— {line}", hang=2)
 
 
 def ending(report: Report) -> list[str]:
@@ -86,12 +94,22 @@ def ending(report: Report) -> list[str]:
 
 def ask_person(approval: Approval) -> bool | str:
     """Show the call whole and ask; anything but yes is a no, and its text the reason."""
-    typer.secho(f"{approval.tool} wants to run, and can change or reach something:", err=True, bold=True)
-    for name, value in approval.arguments.items():
-        typer.echo(printable(f"  {name}: {_cut(_told(value), _ARGUMENT_CHARS)}"), err=True)
+    _call(approval)
     typer.echo("allow it? y, n, or a reason for no: ", err=True, nl=False)
     said = sys.stdin.readline().strip()
     return True if said.lower() in ("y", "yes") else "" if said.lower() in ("", "n", "no") else said
+
+
+def _call(approval: Approval) -> None:
+    """The call, all of it: what is not shown cannot be approved. Texts keep their lines; signs that hide or turn others are
+    written as what they are."""
+    typer.secho(f"{approval.tool} wants to run, and can change or reach something:", err=True, bold=True)
+    for name, value in approval.arguments.items():
+        text = value if isinstance(value, str) else _told(value)
+        lines = _HIDING.sub(lambda match: f"\\u{ord(match[0]):04x}", printable(text)).split("\n")
+        typer.echo(f"  {name}: {lines[0]}" if len(lines) == 1 else f"  {name}, {len(lines)} lines:", err=True)
+        for line in lines if len(lines) > 1 else ():
+            typer.echo(f"  | {line}", err=True)
 
 
 def _model_line(event: ModelCalled) -> str:
@@ -121,7 +139,8 @@ def _arguments(arguments: Mapping[str, Any]) -> str:
 
 
 def _told(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return _HIDING.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _short(text: str | None) -> str:

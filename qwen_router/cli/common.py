@@ -39,7 +39,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for program
 FilesOption = Annotated[list[Path] | None, typer.Option("--attach", "-a", help="Attach an image, audio or other file.")]
 
 
-def read_text(words: list[str] | None) -> str:
+def read_text(words: list[str] | None, *, example: str = 'qwen-router route "your question"') -> str:
     """The request's text from the arguments, or from standard input when there are none (or `-`)."""
     if words and words != ["-"]:
         text = " ".join(words)
@@ -47,7 +47,7 @@ def read_text(words: list[str] | None) -> str:
             raise InvalidRequest("the text is not UTF-8", fix="save it to a UTF-8 file and pass it on standard input")
         return text
     if sys.stdin.isatty():
-        raise InvalidRequest("there is no text", fix='qwen-router route "your question", or pipe a file in')
+        raise InvalidRequest("there is no text", fix=f"{example}, or pipe a file in")
     raw = sys.stdin.buffer.read()
     try:
         return raw.decode("utf-8")

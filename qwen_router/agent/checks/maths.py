@@ -123,7 +123,21 @@ def _sides(text: str) -> list[str]:
 # ── values ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+_TWO_READINGS = re.compile(r"[-+−]\s*[\d.,]+\s*%")
+"""`200 + 10%`: ten hundredths more, or a tenth more."""
+_MAYBE_NO_SUM = re.compile(r"\d{1,2}\s*/\s*\d{1,2}")
+"""`9/11` alone: a fraction, a day, a score."""
+
+
 def _value(what: Asked, stated: Stated, answer: str, language: str) -> Finding:
+    found = _worked_value(what, stated, answer, language)
+    unsure = _TWO_READINGS.search(what.text) or (_MAYBE_NO_SUM.fullmatch(what.text.strip()) and len(answer.split()) > 3)
+    if found.ok is False and unsure:
+        return Finding(what.kind, None, f"{what.text!r} can be read in two ways")
+    return found
+
+
+def _worked_value(what: Asked, stated: Stated, answer: str, language: str) -> Finding:
     return _number(value(what.tree, what.at), what, stated, answer, language)
 
 
