@@ -10,6 +10,8 @@ refused is listed in docs/tools_data.md.
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 import re
 import sys
@@ -169,13 +171,13 @@ def _duckdb(root: Path | str, paths: Sequence[str], limits: TableLimits) -> Iter
             on_linux = sys.platform.startswith("linux")
             place = f"/proc/self/fd/{file.fileno()}" if on_linux else str(Path(root).resolve() / plain)
             places.append(place)
-            utf16 = "csv" in _READERS[kind] and packed == "none" and file.read(2) in (b"\xff\xfe", b"\xfe\xff")
             reader = _READERS[kind].format(path=_quoted(place), zip=_quoted(packed))
-            views.append((plain, reader.replace(")", ", encoding='utf-16')") if utf16 else reader))
+            head = file.read(_HEAD_BYTES) if "csv" in _READERS[kind] and packed == "none" else b""
+            views.append((plain, reader[:-1] + _dialect(head, kind) + ")", head))
         connection.execute(f"SET allowed_paths = [{', '.join(map(_quoted, places))}]")
         names: set[str] = set()
         with _in_time(connection.interrupt, limits.time_s) as timer:
-            for number, (plain, reader) in enumerate(views):
+            for number, (plain, reader, head) in enumerate(views):
                 name = table_name(plain)
                 if name in names:
                     raise InvalidRequest(f"two files would be the table {name!r}", fix="give files of different names")
@@ -184,13 +186,54 @@ def _duckdb(root: Path | str, paths: Sequence[str], limits: TableLimits) -> Iter
                     for view in dict.fromkeys((name, *(("data",) if number == 0 else ()))):
                         connection.execute(f'CREATE VIEW "{view}" AS SELECT * FROM {reader}')
                 except Exception as error:
-                    problem = told(error, (), limits, stopped=timer.fired).problem.replace(places[number], plain)
+                    problem = _ragged(head) if "sniffing" in str(error) else None
+                    problem = problem or told(error, (), limits, stopped=timer.fired).problem.replace(places[number], plain)
                     raise InvalidRequest(
                         f"{plain!r} cannot be read as a table: {problem}", fix="name another file"
                     ) from None
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         yield connection
+
+
+_HEAD_BYTES = 256 * 1024
+"""So much of a text file is looked at for how its values are parted."""
+
+
+def _dialect(head: bytes, kind: str) -> str:
+    """What DuckDB is told of a text file. Left to itself it drops lines that do not fit until the rest is a table; told the
+    separator, it says that they do not. A file that begins with comments or blank lines is left to it."""
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return ", encoding='utf-16'"
+    separator = _separator(head)
+    if separator is None:
+        return ""
+    return ", skip=0" if kind == ".tsv" else f", delim={_quoted(separator)}, skip=0"
+
+
+def _separator(head: bytes) -> str | None:
+    first = head.partition(b"\n")[0].decode("utf-8", "replace").strip("\ufeff\r")
+    if not first.strip() or first.startswith("#"):
+        return None
+    best = max(",;\t|", key=first.count)
+    return best if best in first else None
+
+
+def _ragged(head: bytes) -> str | None:
+    """The first line that has another number of values than the first, in words; None where none is seen."""
+    separator = _separator(head)
+    if separator is None:
+        return None
+    lines = csv.reader(io.StringIO(head.decode("utf-8", "replace"), newline=""), delimiter=separator)
+    wanted = 0
+    try:
+        for row in lines:
+            wanted = wanted or len(row)
+            if row and len(row) != wanted:
+                return f"line {lines.line_num} has {len(row)} values where the first has {wanted}"
+    except csv.Error as error:
+        return f"line {lines.line_num}: {error}"
+    return None
 
 
 def _select_duckdb(connection: duckdb.DuckDBPyConnection, sql: str, limits: TableLimits) -> Table:

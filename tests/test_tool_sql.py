@@ -481,3 +481,40 @@ def test_the_tools_declare_what_they_are(tools: dict[str, BaseTool]) -> None:
     for name in ("query_data", "describe_data", "query_database", "list_tables"):
         declared = signature_of(tools[name])
         assert declared.untrusted and not declared.dangerous
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        pytest.param(
+            "name,price\nAda,6\nSmith, John,5\n", "line 3 has 3 values where", id="a-comma-too-many"
+        ),
+        pytest.param("a,b\n1,2\n3\n4,5,6\n", "line 3 has 1 values where the first has 2", id="one-short"),
+        pytest.param("city,price\n" + "A,1\n" * 200 + "Total\n", "line 202 has 1 values", id="a-last-line"),
+        pytest.param("a;b\n1;2\n3\n", "line 3 has 1 values", id="semicolons"),
+    ],
+)
+def test_a_table_with_lines_that_do_not_fit_is_refused_not_read_in_part(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(InvalidRequest, match=told):
+        query_files(tmp_path, "SELECT * FROM data", ["a.csv"])
+    with pytest.raises(InvalidRequest, match=told):
+        describe_file(tmp_path, "a.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        pytest.param('"a, x",b\n"1,5",2\n', [("1,5", 2)], id="quoted"),
+        pytest.param("# a comment\n\na,b\n1,2\n", [(1, 2)], id="comment-first"),
+        pytest.param("name\nAda\nBob\n", [("Ada",), ("Bob",)], id="one-column"),
+        pytest.param("1,2\n3,4\n", [(1, 2), (3, 4)], id="no-header"),
+        pytest.param("a;b\n1,5;2\n", [("1,5", 2)], id="semicolons"),
+    ],
+)
+def test_tables_that_do_fit_are_read_whole(tmp_path: Path, text: str, rows: list[Any]) -> None:
+    (tmp_path / "a.csv").write_text(text)
+    found = [tuple(row) for row in query_files(tmp_path, "SELECT * FROM data", ["a.csv"]).rows]
+    assert [tuple(str(cell).replace(",", ".") for cell in row) for row in found] == [
+        tuple(str(cell).replace(",", ".") for cell in row) for row in rows
+    ]
