@@ -19,7 +19,8 @@ class Reply:
     `served_by` is the candidate that answered: the chosen one, or a fallback; then `failed_attempts` says what went wrong
     before. `violations` list what the engine did against the decision, `changes` what was done to the request on its way to
     the engine (control tokens made plain, tools kept back, whose names are `hidden_tools`). `cost_usd` and `energy_wh` are
-    this reply's alone, None where no price or power is known. `notice` is set when a demonstration model answered.
+    this reply's alone, None where no price or power is known. `notice` is set when a demonstration model answered. `fault`
+    is what is wrong with this very reply where `ask` looked and no stronger model was left to ask.
     """
 
     answer: str
@@ -33,6 +34,7 @@ class Reply:
     served_by: Candidate
     failed_attempts: tuple[str, ...] = ()
     notice: str | None = None
+    fault: str | None = None
     changes: tuple[str, ...] = ()
     cost_usd: float | None = None
     energy_wh: float | None = None

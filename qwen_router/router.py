@@ -187,15 +187,14 @@ class Router(Searching):
 
         Where the policy says `fallback.escalate`, or a `check` is given, a reply that is empty, broken, cut, refused, in
         another language or failing the check is asked for again from the next better model, within the attempts and budgets
-        of the policy; `Reply.failed_attempts` says what was wrong with the earlier ones.
+        of the policy; `Reply.failed_attempts` says what was wrong with the earlier ones, `Reply.fault` what is with this.
         """
         stream: ReplyStream | None = self.stream(request, policy=policy)
         while True:
             assert stream is not None
             for _ in stream:
                 pass
-            reply = stream.reply
-            stream = self._stronger(stream, reply, check)
+            reply, stream = self._judged(stream, check)
             if stream is None:
                 return reply
 
@@ -213,9 +212,9 @@ class Router(Searching):
         while True:
             async for _ in stream:
                 pass
-            stronger = self._stronger(stream, stream.reply, check)
+            reply, stronger = self._judged(stream, check)
             if stronger is None:
-                return stream.reply
+                return reply
             stream = stronger
 
     def batch(
@@ -248,18 +247,20 @@ class Router(Searching):
         """
         return answers(self, requests, policy=policy, concurrency=concurrency, check=check)
 
-    def _stronger(self, stream: ReplyStream, reply: Reply, check: Check | None) -> ReplyStream | None:
-        """The stream of the next better model where the reply is not good enough and another attempt is allowed."""
-        decision = stream.decision
+    def _judged(self, stream: ReplyStream, check: Check | None) -> tuple[Reply, ReplyStream | None]:
+        """The reply at the end of a stream, and where it is not good enough the stream of the next better model, if another
+        attempt is allowed; else the reply says what is wrong with it."""
+        reply, decision = stream.reply, stream.decision
         if check is None and not decision.table.policy.fallback.escalate:
-            return None
-        if stream.moves >= decision.effect.fallback_attempts:
-            return None
+            return reply, None
         fault = fault_of(reply, decision, check)
         if fault is None:
-            return None
+            return reply, None
+        stronger = None
         now = effect_of(decision.table.policy, stream.request, decision.profile, self.circumstances(stream.request))
-        return None if now.exhausted is not None else stream.escalated(fault)
+        if stream.moves < decision.effect.fallback_attempts and now.exhausted is None:
+            stronger = stream.escalated(fault)
+        return (reply if stronger else replace(reply, fault=fault)), stronger
 
     async def astream(self, request: RequestLike, *, policy: Policy | str | None = None) -> ReplyStream:
         """`stream`, asynchronous: await it, then iterate with `async for`."""

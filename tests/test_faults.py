@@ -132,3 +132,9 @@ def test_a_request_pinned_to_a_model_is_not_taken_elsewhere() -> None:
     reply = router.ask(Request.of({"model": "Qwen3-4B", "messages": [{"role": "user", "content": ASK}]}))
     assert reply.answer == "" and asked(engine) == ["Qwen3-4B"]
     router.close()
+
+
+def test_what_is_wrong_with_the_last_reply_is_told_where_nobody_is_left_to_ask() -> None:
+    router = Router(engines=[FakeEngine(["It is 51."], models=MODELS[:1])])
+    reply = router.ask("What is 34 + 27?", check=lambda reply: "34 + 27 is 61")
+    assert reply.answer == "It is 51." and reply.fault is not None and "34 + 27 is 61" in reply.fault

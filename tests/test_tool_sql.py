@@ -486,9 +486,7 @@ def test_the_tools_declare_what_they_are(tools: dict[str, BaseTool]) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        pytest.param(
-            "name,price\nAda,6\nSmith, John,5\n", "line 3 has 3 values where", id="a-comma-too-many"
-        ),
+        pytest.param("name,price\nAda,6\nSmith, John,5\n", "line 3 has 3 values where", id="a-comma-too-many"),
         pytest.param("a,b\n1,2\n3\n4,5,6\n", "line 3 has 1 values where the first has 2", id="one-short"),
         pytest.param("city,price\n" + "A,1\n" * 200 + "Total\n", "line 202 has 1 values", id="a-last-line"),
         pytest.param("a;b\n1;2\n3\n", "line 3 has 1 values", id="semicolons"),

@@ -14,6 +14,7 @@ import inspect
 import sqlite3
 import uuid
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -135,8 +136,9 @@ class Agent:
             raise InvalidRequest("the task holds half characters, which no engine can send", fix="decode it as UTF-8")
         walk = self._walk(uuid.uuid4().hex[:12], task)
         self.runs.begin(walk.run, task, self.options)
-        yield Started(walk.run, task, tuple(self._signatures), walk.plan.lines)
-        yield from self._steps(walk, {"messages": [HumanMessage(task)]})
+        with self._owned(walk):
+            yield Started(walk.run, task, tuple(self._signatures), walk.plan.lines)
+            yield from self._steps(walk, {"messages": [HumanMessage(task)]})
 
     def resume_events(self, run: str, *, answers: Sequence[bool | str] | None = None) -> Iterator[AgentEvent]:
         """`events` of a run that goes on."""
@@ -157,20 +159,30 @@ class Agent:
                 f"{len(asked_for)} calls wait and {came} came", fix="give a list, an answer for each in order"
             )
         self.runs.go_on(known.run)
-        yield Started(walk.run, walk.task, tuple(self._signatures), walk.plan.lines, resumed=True)
-        start: Any = None
-        if waiting:
-            if asked_for:
-                yield Waiting(tuple(asked_for))
-            given = self._asked(waiting, walk, answers)
-            if given is None:
-                yield self._finished(walk, "approval")
-                return
-            yield from _told(waiting, given)
-            start = _answered(given)
-        elif not walk.values().get("messages"):  # killed before its first step was kept
-            start = {"messages": [HumanMessage(walk.task)]}
-        yield from self._steps(walk, start)
+        with self._owned(walk):
+            yield Started(walk.run, walk.task, tuple(self._signatures), walk.plan.lines, resumed=True)
+            start: Any = None
+            if waiting:
+                if asked_for:
+                    yield Waiting(tuple(asked_for))
+                given = self._asked(waiting, walk, answers)
+                if given is None:
+                    yield self._finished(walk, "approval")
+                    return
+                yield from _told(waiting, given)
+                start = _answered(given)
+            elif not walk.values().get("messages"):  # killed before its first step was kept
+                start = {"messages": [HumanMessage(walk.task)]}
+            yield from self._steps(walk, start)
+
+    @contextmanager
+    def _owned(self, walk: Walk) -> Iterator[None]:
+        """Give the run up where its caller leaves or somebody presses Ctrl-C: it can go on later."""
+        try:
+            yield
+        finally:
+            if not walk.ended:
+                self.runs.end(walk.run, "interrupted")
 
     def close(self) -> None:
         """Close the file of runs. The router is left open: it may serve others."""
@@ -228,9 +240,6 @@ class Agent:
             return
         except sqlite3.Error as error:
             raise not_kept(error) from error
-        except BaseException:  # the caller left, or somebody pressed Ctrl-C: the run can go on later
-            self.runs.end(walk.run, "interrupted")
-            raise
         stopped = str(walk.values().get("stopped") or "")
         stop, _, detail = stopped.partition(": ")
         yield self._finished(walk, stop if stop in STOPS else "done", detail)
@@ -257,6 +266,7 @@ class Agent:
     def _finished(self, walk: Walk, stop: Stop, detail: str = "", *, exit_code: int = 1) -> Finished:
         report = walk.report(stop, detail, exit_code=exit_code)
         self.runs.end(walk.run, report.stop)
+        walk.ended = True
         return Finished(report)
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qwen_router.agent.mcp_config import ServerConfig, load, our_environment
-from qwen_router.errors import EngineNonsense, EngineTimeout, EngineUnreachable, MissingExtra, RouterError
+from qwen_router.errors import EngineNonsense, EngineTimeout, EngineUnreachable, InvalidTool, MissingExtra, RouterError
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
@@ -32,6 +32,7 @@ CONNECT_S = 20.0
 """To start a server, shake hands and list its tools."""
 CALL_S = 60.0
 MAX_TOOLS = 200
+_NAMES_OF_LANGCHAIN = frozenset({"self", "config", "run_manager", "runtime", "callbacks"})
 MAX_DESCRIPTION_CHARS = 1000
 MAX_RESULT_CHARS = 200_000
 _UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e0fff\x00-\x08\x0b-\x1f\x7f]")
@@ -217,25 +218,24 @@ def _safe(name: str) -> str:
 def _tool(name: str, server: str, session: Any, offered: Any, room: _Sessions, call_s: float) -> BaseTool:
     """One tool that checks its arguments, runs in the session's loop and gives text, or a number where it says so."""
     from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import SchemaError
     from langchain_core.tools import StructuredTool, ToolException
     from langchain_mcp_adapters.tools import convert_mcp_tool_to_langchain_tool
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
 
-    schema = {**offered.inputSchema, "type": "object"}
-    properties = schema.setdefault("properties", {})
-    try:
-        Draft202012Validator.check_schema(schema)
-        if not isinstance(properties, dict) or not all(isinstance(value, dict) for value in properties.values()):
-            raise SchemaError("properties are no schemas")
-    except (SchemaError, RecursionError) as error:
-        why = f"the schema of its arguments is wrong: {str(error).splitlines()[0][:120]}"
-        raise EngineNonsense(why, fix="tell the server's author", engine="mcp", endpoint=server) from error
-    validator = Draft202012Validator(schema)
+    from qwen_router.tooling import signature_of
+
+    schema = _checked(offered.inputSchema, server)
+    properties = schema["properties"]
+    validator = Draft202012Validator(schema, registry=Registry())  # an empty one: nothing is ever fetched
     inner = convert_mcp_tool_to_langchain_tool(session, offered, server_name=server)
     output, unwrap = _output(offered.outputSchema)
 
     def started(arguments: dict[str, Any]) -> concurrent.futures.Future[Any]:
-        wrong = next(validator.iter_errors(arguments), None)
+        try:
+            wrong = next(validator.iter_errors(arguments), None)
+        except Unresolvable as error:
+            raise ToolException(f"{name}: its schema refers to {error.ref[:80]!r}, which is not there") from None
         if wrong is not None:
             where = ".".join(map(str, wrong.absolute_path)) or "arguments"
             raise ToolException(f"{name}: {where}: {wrong.message[:200]}")
@@ -279,7 +279,47 @@ def _tool(name: str, server: str, session: Any, offered: Any, room: _Sessions, c
         "timeout_s": call_s,
         "server": server,
     }
+    try:
+        signature_of(made)
+    except InvalidTool as error:
+        raise EngineNonsense(error.problem, fix="tell the server's author", engine="mcp", endpoint=server) from error
     return made
+
+
+def _checked(given: Mapping[str, Any], server: str) -> dict[str, Any]:
+    """The schema of a tool's arguments, with its properties. Raises `EngineNonsense` for one that cannot be used."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import SchemaError
+
+    schema = {**given, "type": "object"}
+    properties = schema.setdefault("properties", {})
+    try:
+        Draft202012Validator.check_schema(schema)
+        if not isinstance(properties, dict) or not all(isinstance(value, dict) for value in properties.values()):
+            raise SchemaError("properties are no schemas")
+        if _refers_elsewhere(schema):
+            raise SchemaError("it refers to a schema outside itself, which is not fetched")
+        if taken := sorted(set(properties) & _NAMES_OF_LANGCHAIN):
+            raise SchemaError(f"an argument is called {taken[0]!r}, a name that LangChain keeps for itself")
+    except (SchemaError, RecursionError) as error:
+        why = f"the schema of its arguments is wrong: {str(error).splitlines()[0][:120]}"
+        raise EngineNonsense(why, fix="tell the server's author", engine="mcp", endpoint=server) from error
+    return schema
+
+
+def _refers_elsewhere(schema: Any) -> bool:
+    """Whether a reference in it leads out of it."""
+    todo = [schema]
+    while todo:
+        part = todo.pop()
+        if isinstance(part, Mapping):
+            refs = (part.get(key) for key in ("$ref", "$dynamicRef", "$recursiveRef"))
+            if any(isinstance(ref, str) and not ref.startswith("#") for ref in refs):
+                return True
+            todo.extend(part.values())
+        elif isinstance(part, list):
+            todo.extend(part)
+    return False
 
 
 def _kind(schema: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
+from qwen_router.agent.tool_result import ToolTimeout, within
 from qwen_router.errors import MissingExtra, RouterError, UnknownName
 from qwen_router.tool_context import ToolContext, current, using
 from qwen_router.tooling import load_tools, signature_of
@@ -89,14 +90,19 @@ async def _called(
     tool = tools[name]
     call = {"type": "tool_call", "id": "mcp", "name": name, "args": arguments}
     timeout_s = signature_of(tool).timeout_s
-    try:
+
+    def run() -> Any:
         with using(context):
-            message = await asyncio.wait_for(tool.ainvoke(call), timeout_s or None)
-    except TimeoutError:
+            return asyncio.run(tool.ainvoke(call)) if getattr(tool, "func", None) is None else tool.invoke(call)
+
+    try:
+        # a thread of its own, which is left behind where the tool hangs: the pool would run out of threads
+        message = await asyncio.to_thread(within, timeout_s, run, name=name)
+    except ToolTimeout:
         return f"{name} did not come to an end within {timeout_s:g} s", True
     except RouterError as error:
         return f"{error.problem} (try: {error.fix})", True
-    except Exception as error:  # a tool may raise anything; the caller gets one line
+    except (Exception, SystemExit) as error:  # a tool may raise anything; the caller gets one line
         return f"{name} failed: {type(error).__name__}: {' '.join(str(error).split())[:200]}", True
     text = message.text if hasattr(message, "text") else str(message)
     over = len(text) - context.output_chars

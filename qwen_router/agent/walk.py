@@ -41,6 +41,7 @@ class Walk:
     meter: Meter
     graph: Any = field(default=None, repr=False)
     abandoned: threading.Event = field(default_factory=threading.Event, repr=False)
+    ended: bool = False
 
     @property
     def config(self) -> RunnableConfig:
