@@ -214,6 +214,16 @@ def test_a_tool_with_a_wrong_schema_is_left_out_by_name() -> None:
         assert set(found.problems) == {"odd: wrong", "odd: odd"}
 
 
+def test_a_schema_that_refers_elsewhere_or_takes_a_name_of_langchains_is_left_out_and_nothing_is_fetched() -> None:
+    with mcp_tools({"odd": stdio("refers")}) as found:
+        assert {"odd: far", "odd: taken"} <= set(found.problems) and "tool" in found.tools
+        assert "outside itself" in found.problems["odd: far"].problem
+        assert "'config'" in found.problems["odd: taken"].problem
+        if "gone" in found.tools:
+            message = found.tools["gone"].invoke({"type": "tool_call", "name": "gone", "id": "1", "args": {"a": 1}})
+            assert message.status == "error" and "which is not there" in message.content
+
+
 @pytest.mark.parametrize(
     "server",
     [ServerConfig(command="no-such-program-anywhere"), ServerConfig(url="http://127.0.0.1:1/mcp")],

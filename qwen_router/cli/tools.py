@@ -178,6 +178,8 @@ def graph(
 
     if form not in FORMATS:
         raise UnknownName.among(form, FORMATS, kind="format")
+    if out is not None and form == "text" and out.suffix.lower() in (".svg", ".mmd", ".mermaid"):
+        form = "svg" if out.suffix.lower() == ".svg" else "mermaid"
     if (have is None) != (want is None):
         raise InvalidRequest(
             "one of --from and --to is missing", fix="--from image --to plot, or neither for the whole graph"

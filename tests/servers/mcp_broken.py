@@ -40,6 +40,12 @@ for line in sys.stdin:
         elif how == "schema":
             wrong = {**one, "name": "wrong", "inputSchema": {"type": "object", "properties": {"a": {"type": "nonsense"}}}}
             say(identity, {"tools": [one, wrong, {**one, "name": "odd", "inputSchema": {"properties": {"a": 3}}}]})
+        elif how == "refers":
+            far = {"$dynamicRef": "http://127.0.0.1:9/secret"}
+            gone = {"$ref": "#/$defs/none"}
+            named = {name: {"properties": {"a": far}} for name in ("far",)} | {"taken": {"properties": {"config": {}}}}
+            tools = [{**one, "name": name, "inputSchema": {"type": "object", **inner}} for name, inner in named.items()]
+            say(identity, {"tools": [one, *tools, {**one, "name": "gone", "inputSchema": {"properties": {"a": gone}}}]})
         else:
             say(identity, {"tools": [one, one]})
     elif identity is not None:
