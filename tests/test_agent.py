@@ -709,3 +709,11 @@ def test_a_task_that_no_engine_can_send_is_refused(engine: ScriptedEngine) -> No
 
 def test_a_file_name_that_is_not_utf_8_can_be_sent() -> None:
     assert as_text("caf\udce9.txt") == "caf\\udce9.txt"
+
+
+def test_a_persons_no_is_not_held_against_the_answer(engine: ScriptedEngine, tmp_path: Path) -> None:
+    (tmp_path / "old.txt").write_text("keep me")
+    says = [called("erase", what="old.txt"), Say("I left it alone.")]
+    options = {"tools": [add, erase], "context": ToolContext(root=tmp_path), "verify": True}
+    _, report = events_of(agent_on(engine, says, approve=lambda approval: "keep it", **options), "Erase old.txt")
+    assert (report.stop, report.answer) == ("done", "I left it alone.")

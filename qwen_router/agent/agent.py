@@ -208,7 +208,8 @@ class Agent:
             abandoned=walk.abandoned,
         )
         asked_for = {name for name, s in self._signatures.items() if s.dangerous}
-        looks_up = any(kind in _FILES for s in self._signatures.values() for kind in s.inputs.values())
+        readers = (s for s in self._signatures.values() if not s.dangerous)
+        looks_up = any(kind in _FILES for s in readers for kind in s.inputs.values())
         checks = VerificationMiddleware(tell=guard.tell, context=self.context, looks_up=looks_up)
         middleware: list[AgentMiddleware[Any, Any, Any]] = [checks] if self.verify else []
         if asked_for:

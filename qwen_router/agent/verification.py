@@ -35,7 +35,6 @@ _NAME = "verification"
 _TEST_FILE = re.compile(r"(?:[\w-]{1,100}/){0,4}(?:test_[\w-]{1,100}|[\w-]{1,100}_test)\.py")
 _MOST_WORD_CHARS = 300
 _MOST_TEST_BYTES = 40_000
-_LOOKED_UP = "looked up"
 
 _DATA = (".csv", ".tsv", ".parquet", ".json", ".jsonl", ".ndjson", ".sqlite", ".sqlite3", ".db", ".csv.gz")
 _UNKNOWN_TABLE = re.compile(
@@ -93,8 +92,6 @@ class VerificationMiddleware(AgentMiddleware[VerificationState, Any, Any]):
         if fault is None:
             return found
         failures = 1 + sum(message.type == "human" and message.name == _NAME for message in messages[place:])
-        if fault.kind == _LOOKED_UP and failures > 1:
-            return found  # it was reminded; whether it had to look is no fact about the answer
         if failures >= FAILURES:
             self._tell(Noted(f"the answer failed a check for the {failures}rd time: {fault.evidence}"))
             return {**found, "stopped": f"verification: {fault.evidence}", "jump_to": "end"}
@@ -184,7 +181,7 @@ def _tried(messages: Sequence[AnyMessage]) -> bool:
 
 
 def _unseen(files: Sequence[str]) -> Finding:
-    return Finding(_LOOKED_UP, False, f"the task is about {', '.join(files)}, and no tool has looked into it")
+    return Finding("looked up", False, f"the task is about {', '.join(files)}, and no tool has looked into it")
 
 
 def _line(finding: Finding) -> str:
