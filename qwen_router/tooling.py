@@ -59,11 +59,10 @@ def load_tools(folders: Sequence[Path] | None = None) -> dict[str, BaseTool]:
     Raises `InvalidTool`, naming the file, when one cannot be imported, has no tool, or declares no types; `MissingExtra`
     when LangChain or a shipped tool's library is not installed.
     """
-    _need_langchain()
-    tools: dict[str, BaseTool] = {}
-    for folder in reversed(asset_folders("tools") if folders is None else tuple(folders)):
-        tools.update(_tools_of(Path(folder)))
-    return dict(sorted(tools.items()))
+    found, broken = _searched(folders)
+    if broken and broken[0].error is not None:
+        raise broken[0].error
+    return {name: one.tool for name, one in sorted(found.items()) if one.tool is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +81,12 @@ def find_tools(folders: Sequence[Path] | None = None) -> tuple[FoundTool, ...]:
 
     Raises `MissingExtra` only when LangChain is not installed.
     """
+    found, broken = _searched(folders)
+    return tuple(sorted([*found.values(), *broken], key=lambda one: (one.name, str(one.file))))
+
+
+def _searched(folders: Sequence[Path] | None) -> tuple[dict[str, FoundTool], list[FoundTool]]:
+    """The tools by name, those of the folder that wins, and what is broken, in the order in which it was met."""
     _need_langchain()
     found: dict[str, FoundTool] = {}
     broken: list[FoundTool] = []
@@ -91,7 +96,7 @@ def find_tools(folders: Sequence[Path] | None = None) -> tuple[FoundTool, ...]:
         for one in bad:  # a broken tool stands for no other one: nothing takes its place unseen
             found.pop(one.name, None)
         broken += bad
-    return tuple(sorted([*found.values(), *broken], key=lambda one: (one.name, str(one.file))))
+    return found, broken
 
 
 def _found_in(folder: Path) -> tuple[dict[str, FoundTool], list[FoundTool]]:
@@ -181,37 +186,11 @@ def _need_langchain() -> None:
         raise MissingExtra.of("langchain-core", extra="tools") from error
 
 
-def _tools_of(folder: Path) -> dict[str, BaseTool]:
-    """The tools of one folder; two of one name are an error, since nothing says which is meant."""
-    tools: dict[str, BaseTool] = {}
-    origin: dict[str, Path] = {}
-    for file in sorted(folder.glob("*.py")):
-        if file.name.startswith("_") or not _is_tool_file(file):
-            continue
-        for tool in _tools_in(file):
-            if tool.name in tools:
-                raise InvalidTool(
-                    f"{origin[tool.name]} and {file} both define the tool {tool.name!r}", fix="rename one of them"
-                )
-            tools[tool.name], origin[tool.name] = tool, file
-    return tools
-
-
 def _is_tool_file(file: Path) -> bool:
     try:
         return _IMPORTS_LANGCHAIN.search(file.read_text(encoding="utf-8")) is not None
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidTool(f"cannot read the tool file {file}: {error}", fix="save it as UTF-8, or remove it") from error
-
-
-def _tools_in(file: Path) -> tuple[BaseTool, ...]:
-    tools = _defined_in(file)
-    for tool in tools:
-        try:
-            signature_of(tool)
-        except InvalidTool as error:
-            raise InvalidTool(f"{file}: {error.problem}", fix=error.fix) from error
-    return tools
 
 
 def _defined_in(file: Path) -> tuple[BaseTool, ...]:
@@ -243,8 +222,6 @@ def _module(file: Path, changed_ns: int) -> ModuleType:
             raise InvalidTool(f"{file} needs {error.name!r}, which is not there", fix="update qwen-router") from error
         if package in _EXTRA_PACKAGES:
             raise MissingExtra.of(package, extra="tools") from error
-        if package == "qwen_router":
-            raise InvalidTool(f"{file} imports {error.name!r}, which does not exist", fix="correct the import") from error
         raise InvalidTool(f"{file} needs the package {package!r}", fix=f"pip install {package}") from error
     except (Exception, SystemExit) as error:  # a tool file may raise anything; its author gets the place
         del sys.modules[name]
