@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from qwen_router.errors import InvalidRequest, UnknownName
+from qwen_router.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,13 +24,12 @@ if TYPE_CHECKING:
     from qwen_router.request import Request
     from qwen_router.router import Router
 
-OBJECTIVES = ("quality", "balanced", "fast", "cheap")
 MAX_PARALLEL = 8
 """Contexts that `--concurrency` opens for a model in this process: each takes memory, and more of them gain little."""
 
 PolicyOption = Annotated[str | None, typer.Option("--policy", "-p", help="Policy by name or YAML file (default: balanced).")]
 ObjectiveOption = Annotated[
-    str | None, typer.Option("--objective", help=f"Objective of that policy: {', '.join(OBJECTIVES)}.")
+    str | None, typer.Option("--objective", help="Objective of that policy: quality, balanced, fast, cheap.")
 ]
 MachineOption = Annotated[
     str | None, typer.Option("--machine", "-m", help="Plan for another machine: rtx-4090, 4xh100-80, FILE.")
@@ -107,11 +106,7 @@ def _policy(name: str, objective: str | None) -> Policy:
     from qwen_router.policy import Policy
 
     policy = Policy.load(name)
-    if objective is None:
-        return policy
-    if objective not in OBJECTIVES:
-        raise UnknownName.among(objective, OBJECTIVES, kind="objective")
-    return policy.model_copy(update={"objective": Policy.load(objective).objective})
+    return policy if objective is None else policy.with_objective(objective)
 
 
 def tell_unreachable(router: Router) -> None:

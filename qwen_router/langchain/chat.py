@@ -22,7 +22,7 @@ from qwen_router.errors import InvalidRequest, MissingExtra, UnknownName
 from qwen_router.langchain.messages import PROVIDER, Pieces, answered_before, body_message, last_chunk
 from qwen_router.langchain.model_profile import profile_of
 from qwen_router.langchain.parsers import whole_json, whole_pydantic
-from qwen_router.policy import Policy
+from qwen_router.policy import ObjectiveName, Policy
 from qwen_router.profile.tokens import estimate_tokens
 from qwen_router.request import Request
 from qwen_router.router import Router, shared_router
@@ -47,7 +47,6 @@ try:
 except ModuleNotFoundError as error:
     raise MissingExtra.of("langchain-core", extra="langchain") from error
 
-Objective = Literal["quality", "balanced", "fast", "cheap"]
 
 # Fields of the model that a single call may change, and the key of a chat body that each becomes.
 _BODY_KEYS = {
@@ -74,7 +73,7 @@ class ChatQwenRouter(BaseChatModel):
 
     model: str = "auto"
     policy: Policy | str | None = None
-    objective: Objective | None = None
+    objective: ObjectiveName | None = None
     thinking: bool | None = None
     thinking_budget_tokens: int | None = Field(default=None, ge=0)
     temperature: float | None = Field(default=None, ge=0)
@@ -254,9 +253,7 @@ class ChatQwenRouter(BaseChatModel):
         if (name, objective) not in self._policies:
             policy = Policy.load(name) if isinstance(name, str) else name
             if objective is not None:
-                if objective not in Objective.__args__:  # type: ignore[attr-defined]
-                    raise UnknownName.among(str(objective), Objective.__args__, kind="objective")  # type: ignore[attr-defined]
-                policy = (policy or self._router().policy).model_copy(update={"objective": Policy.load(objective).objective})
+                policy = (policy or self._router().policy).with_objective(objective)
             self._policies[name, objective] = policy
         return self._policies[name, objective]
 

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any, NotRequired
 
 from qwen_router.errors import InvalidRequest, MissingExtra, UnknownName
-from qwen_router.langchain.chat import ChatQwenRouter, Objective
-from qwen_router.policy import Policy
+from qwen_router.langchain.chat import ChatQwenRouter
+from qwen_router.policy import OBJECTIVES, ObjectiveName, Policy
 from qwen_router.router import Router
 
 try:
@@ -77,7 +77,7 @@ class RouterMiddleware(AgentMiddleware[RouterState, Any, Any]):
         router: Router | None = None,
         model: str | None = None,
         policy: Policy | str | None = None,
-        objective: Objective | None = None,
+        objective: ObjectiveName | None = None,
         thinking: bool | None = None,
         thinking_budget_tokens: int | None = None,
         tool_filter: ToolFilter | None = None,
@@ -87,8 +87,8 @@ class RouterMiddleware(AgentMiddleware[RouterState, Any, Any]):
             raise InvalidRequest(
                 "both chat and router are given", fix="give the router to the ChatQwenRouter: chat alone is enough"
             )
-        if objective is not None and objective not in Objective.__args__:  # type: ignore[attr-defined]
-            raise UnknownName.among(str(objective), Objective.__args__, kind="objective")  # type: ignore[attr-defined]
+        if objective is not None and objective not in OBJECTIVES:
+            raise UnknownName.among(str(objective), OBJECTIVES, kind="objective")
         if tool_filter is not None and not callable(tool_filter):
             raise InvalidRequest(f"tool_filter is {tool_filter!r}", fix="give a function of the request that returns tools")
         if isinstance(policy, str):

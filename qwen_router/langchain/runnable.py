@@ -8,13 +8,13 @@ For chains that branch on which model would answer, on its cost or on the kind o
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ConfigDict, Field, PrivateAttr
 
 from qwen_router.decide import Decision
 from qwen_router.errors import MissingExtra
-from qwen_router.policy import Policy
+from qwen_router.policy import ObjectiveName, Policy
 from qwen_router.request import Request, RequestLike
 from qwen_router.router import Router, shared_router
 from qwen_router.settings import Settings
@@ -23,8 +23,6 @@ try:
     from langchain_core.runnables import RunnableConfig, RunnableSerializable
 except ModuleNotFoundError as error:
     raise MissingExtra.of("langchain-core", extra="langchain") from error
-
-Objective = Literal["quality", "balanced", "fast", "cheap"]
 
 
 class RouterRunnable(RunnableSerializable[RequestLike, Decision]):
@@ -39,7 +37,7 @@ class RouterRunnable(RunnableSerializable[RequestLike, Decision]):
 
     model: str = "auto"
     policy: Policy | str | None = None
-    objective: Objective | None = None
+    objective: ObjectiveName | None = None
     answering: bool = False
     router: Router | None = Field(default=None, exclude=True, repr=False)
 
@@ -76,8 +74,7 @@ class RouterRunnable(RunnableSerializable[RequestLike, Decision]):
         if key not in self._policies:
             policy = Policy.load(named) if isinstance(named, str) else named
             if self.objective is not None:
-                wanted = Policy.load(self.objective).objective
-                policy = (policy or router.policy).model_copy(update={"objective": wanted})
+                policy = (policy or router.policy).with_objective(self.objective)
             self._policies[key] = policy
         return self._policies[key]
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self, get_args
 
 import yaml
 from pydantic import ValidationError
@@ -25,11 +25,20 @@ from qwen_router.policy.secrets import secrets_in
 MAX_POLICY_BYTES = 1024 * 1024
 TOLD = 5
 """Further faults of a file that an error message names."""
+ObjectiveName = Literal["quality", "balanced", "fast", "cheap"]
+OBJECTIVES: tuple[ObjectiveName, ...] = get_args(ObjectiveName)
+"""Policies that ship and whose objective may be put into another one."""
 KeyPath = tuple[str | int, ...]
 
 
 class Policy(PolicyFields):
     """A policy: what to optimise, what to forbid, how to think, where to fall back."""
+
+    def with_objective(self, name: str) -> Self:
+        """This policy with the objective of the one that ships under that name. Raises `UnknownName`."""
+        if name not in OBJECTIVES:
+            raise UnknownName.among(str(name), OBJECTIVES, kind="objective")
+        return self.model_copy(update={"objective": self.load(name).objective})
 
     @classmethod
     def load(cls, name_or_path: str | Path) -> Self:
