@@ -223,6 +223,11 @@ class Request:
         return replace(self, wishes=wishes)
 
 
+def pin_of(model: str) -> str | None:
+    """The model that a name pins; None for `auto` and `auto:fast`, which leave the choice to a policy."""
+    return None if model.partition(":")[0] == "auto" else model
+
+
 RequestLike = str | Request | Mapping[str, Any] | Sequence[Any] | Any
 
 
@@ -424,7 +429,7 @@ def _wishes(body: Mapping[str, Any]) -> Wishes:
     stop = merged.get("stop") or merged.get("stop_sequences")
     seed = number(merged, "seed")
     return Wishes(
-        model=None if model is None or str(model).partition(":")[0] == "auto" else str(model),
+        model=None if model is None else pin_of(str(model)),
         thinking=thinking,
         thinking_budget_tokens=budget,
         max_output_tokens=count(merged, "max_tokens", "max_completion_tokens", "max_output_tokens", "num_predict"),

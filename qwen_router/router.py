@@ -468,9 +468,14 @@ class Router(Searching):
         raise UnknownName.among(name, names, kind="model", listing="`qwen-router models` lists them")
 
 
+def shared_router(settings: Settings | None = None) -> Router:
+    """One router a process and settings (None: those of the environment): models that it loads stay loaded for every chat
+    model and tool."""
+    return _router_of(settings or Settings.from_environment())
+
+
 @lru_cache(maxsize=8)
-def shared_router(settings: Settings) -> Router:
-    """One router a process and settings: models that it loads stay loaded for every chat model and tool."""
+def _router_of(settings: Settings) -> Router:
     return Router(settings=settings)
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qwen_router.settings import Settings, ToolSettings
+from qwen_router.settings import ToolSettings
 
 if TYPE_CHECKING:
     from qwen_router.reply import Reply
@@ -57,7 +57,7 @@ class ToolContext:
         """The router that answers what tools ask."""
         from qwen_router.router import shared_router
 
-        return self.router or shared_router(Settings.from_environment())
+        return self.router or shared_router()
 
 
 _context: ContextVar[ToolContext | None] = ContextVar("qwen_router_tools", default=None)

@@ -49,8 +49,9 @@ from qwen_router.demo import DEMO_TOOLS
 from qwen_router.errors import InvalidRequest, InvalidTool, RouterError, UnknownName
 from qwen_router.langchain import ChatQwenRouter, RouterMiddleware
 from qwen_router.policy import Policy
+from qwen_router.request import pin_of
 from qwen_router.router import Router, shared_router
-from qwen_router.settings import Settings, ToolSettings
+from qwen_router.settings import ToolSettings
 from qwen_router.tool_context import ToolContext
 from qwen_router.tooling import find_tools, signature_of
 
@@ -83,11 +84,8 @@ class Agent:
         verify: bool = True,
         store: Path | None = None,
     ) -> None:
-        self.router = router or shared_router(Settings.from_environment())
-        if (
-            tools is None
-            and self.router.scope(answering=True, pin=None if model.partition(":")[0] == "auto" else model) == "demo"
-        ):
+        self.router = router or shared_router()
+        if tools is None and self.router.scope(answering=True, pin=pin_of(model)) == "demo":
             tools = DEMO_TOOLS  # others would only confuse it
         self.tools = _chosen(tools)
         self._signatures = {tool.name: signature_of(tool) for tool in self.tools}

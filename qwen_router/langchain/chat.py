@@ -24,7 +24,7 @@ from qwen_router.langchain.model_profile import profile_of
 from qwen_router.langchain.parsers import whole_json, whole_pydantic
 from qwen_router.policy import ObjectiveName, Policy
 from qwen_router.profile.tokens import estimate_tokens
-from qwen_router.request import Request
+from qwen_router.request import Request, pin_of
 from qwen_router.router import Router, shared_router
 from qwen_router.settings import Settings
 
@@ -267,7 +267,7 @@ class ChatQwenRouter(BaseChatModel):
 
     @property
     def _pin(self) -> str | None:
-        return None if self.model.partition(":")[0] == "auto" else self.model
+        return pin_of(self.model)
 
     # ── what LangChain and LangSmith want to know ───────────────────────────────────────────────────────────────────
 

@@ -16,7 +16,6 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 from qwen_router.embedding import Embedded
 from qwen_router.errors import MissingExtra
 from qwen_router.router import Router, shared_router
-from qwen_router.settings import Settings
 
 try:
     from langchain_core.embeddings import Embeddings
@@ -77,4 +76,4 @@ class QwenRouterEmbeddings(BaseModel, Embeddings):
         return vectors
 
     def _router(self) -> Router:
-        return self.router or shared_router(Settings.from_environment())
+        return self.router or shared_router()

@@ -15,7 +15,6 @@ from pydantic import ConfigDict, Field
 from qwen_router.embedding import Reranked
 from qwen_router.errors import MissingExtra
 from qwen_router.router import Router, shared_router
-from qwen_router.settings import Settings
 
 try:
     from langchain_core.callbacks import Callbacks
@@ -66,4 +65,4 @@ class QwenRouterReranker(BaseDocumentCompressor):
         ]
 
     def _router(self) -> Router:
-        return self.router or shared_router(Settings.from_environment())
+        return self.router or shared_router()

@@ -15,9 +15,8 @@ from pydantic import ConfigDict, Field, PrivateAttr
 from qwen_router.decide import Decision
 from qwen_router.errors import MissingExtra
 from qwen_router.policy import ObjectiveName, Policy
-from qwen_router.request import Request, RequestLike
+from qwen_router.request import Request, RequestLike, pin_of
 from qwen_router.router import Router, shared_router
-from qwen_router.settings import Settings
 
 try:
     from langchain_core.runnables import RunnableConfig, RunnableSerializable
@@ -61,10 +60,10 @@ class RouterRunnable(RunnableSerializable[RequestLike, Decision]):
 
     def _request(self, request: RequestLike) -> Request:
         parsed = Request.of(request)
-        head = self.model.partition(":")[0]
-        if parsed.wishes.model is not None or head == "auto":
+        pin = pin_of(self.model)
+        if parsed.wishes.model is not None or pin is None:
             return parsed
-        return parsed.with_wishes(replace(parsed.wishes, model=self.model))
+        return parsed.with_wishes(replace(parsed.wishes, model=pin))
 
     def _policy(self, router: Router) -> Policy | None:
         """The policy, read once an instance; None for the router's own."""
@@ -79,7 +78,7 @@ class RouterRunnable(RunnableSerializable[RequestLike, Decision]):
         return self._policies[key]
 
     def _router(self) -> Router:
-        return self.router or shared_router(Settings.from_environment())
+        return self.router or shared_router()
 
     @property
     def InputType(self) -> Any:  # LangChain's name

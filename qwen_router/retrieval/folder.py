@@ -36,9 +36,8 @@ class FolderRetriever(BaseRetriever):
 
     def _routing(self) -> Any:
         from qwen_router.router import shared_router
-        from qwen_router.settings import Settings
 
-        return self.router or shared_router(Settings.from_environment())
+        return self.router or shared_router()
 
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
         documents = []
