@@ -8,7 +8,6 @@ may run a dangerous tool is asked by LangChain's HumanInTheLoopMiddleware.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import threading
 import time
@@ -26,7 +25,7 @@ from langgraph.types import Command
 from qwen_router.agent.events import AgentEvent, Limits, ModelCalled, Noted, ToolCalled
 from qwen_router.agent.meter import Meter
 from qwen_router.agent.runs import StartedCalls
-from qwen_router.agent.tool_call import is_async
+from qwen_router.agent.tool_call import invoked, only_async
 from qwen_router.agent.tool_result import ToolTimeout, as_data, as_text, cut, in_envelope, within, wrong_kind
 from qwen_router.langchain.middleware import RouterState
 from qwen_router.tool_context import ToolContext, using
@@ -179,8 +178,8 @@ class Guard(AgentMiddleware[GuardState, Any, Any]):
     ) -> ToolMessage | Command[Any]:
         with using(self._context):
             tool = request.tool
-            if tool is not None and is_async(tool) and getattr(tool, "func", None) is None:
-                answered: ToolMessage = asyncio.run(tool.ainvoke({**request.tool_call, "type": "tool_call"}))
+            if tool is not None and only_async(tool):  # which LangGraph's own way cannot run here
+                answered: ToolMessage = invoked(tool, {**request.tool_call, "type": "tool_call"})
                 return answered
             return handler(request)
 
@@ -242,8 +241,7 @@ def _fault(message: AIMessage) -> tuple[str | None, str]:
         return "no valid tool call", ""
     if message.text.strip():
         return None, ""
-    cut = message.response_metadata.get("finish_reason") == "length"
-    return "no answer", " before it was cut" if cut else ""
+    return "no answer", " before it was cut" if message.response_metadata.get("finish_reason") == "length" else ""
 
 
 def _place(messages: list[AnyMessage], call: Mapping[str, Any]) -> str:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qwen_router.agent.mcp_config import ServerConfig, load, our_environment
+from qwen_router.agent.tool_result import beginning
 from qwen_router.errors import EngineNonsense, EngineTimeout, EngineUnreachable, InvalidTool, MissingExtra, RouterError
 
 if TYPE_CHECKING:
@@ -354,12 +355,12 @@ def _result(content: Any, artifact: Any, unwrap: bool) -> Any:
         if isinstance(value, int | float) and not isinstance(value, bool):
             return value
         if not isinstance(value, str):
-            return _cut(json.dumps(value, ensure_ascii=False))
-        return _cut(value)
+            return beginning(json.dumps(value, ensure_ascii=False), MAX_RESULT_CHARS)
+        return beginning(value, MAX_RESULT_CHARS)
     if structured is not None:
-        return _cut(json.dumps(structured, ensure_ascii=False))
+        return beginning(json.dumps(structured, ensure_ascii=False), MAX_RESULT_CHARS)
     blocks = content if isinstance(content, list) else [content]
-    return _cut("\n".join(_block(block) for block in blocks))
+    return beginning("\n".join(_block(block) for block in blocks), MAX_RESULT_CHARS)
 
 
 def _block(block: Any) -> str:
@@ -369,9 +370,3 @@ def _block(block: Any) -> str:
         return str(block.get("text", ""))
     kind = f"{block.get('type', 'part')} {block.get('mime_type', '')}".strip() if isinstance(block, dict) else "part"
     return f"[{kind}, not shown]"
-
-
-def _cut(text: str) -> str:
-    if len(text) <= MAX_RESULT_CHARS:
-        return text
-    return text[:MAX_RESULT_CHARS] + f"\n... ({len(text) - MAX_RESULT_CHARS:,} more characters are left out)"

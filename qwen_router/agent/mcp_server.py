@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
-from qwen_router.agent.tool_result import ToolTimeout, within
+from qwen_router.agent.tool_result import ToolTimeout, beginning, within
 from qwen_router.errors import MissingExtra, RouterError, UnknownName
 from qwen_router.tool_context import ToolContext, current, using
 from qwen_router.tooling import load_tools, signature_of
@@ -105,10 +105,7 @@ async def _called(
     except (Exception, SystemExit) as error:  # a tool may raise anything; the caller gets one line
         return f"{name} failed: {type(error).__name__}: {' '.join(str(error).split())[:200]}", True
     text = message.text if hasattr(message, "text") else str(message)
-    over = len(text) - context.output_chars
-    if over > 0:
-        text = text[: context.output_chars] + f"\n... ({over:,} more characters are left out)"
-    return text, getattr(message, "status", "success") == "error"
+    return beginning(text, context.output_chars), getattr(message, "status", "success") == "error"
 
 
 def serve_stdio(tools: Mapping[str, BaseTool], context: ToolContext | None = None) -> None:

@@ -60,16 +60,22 @@ def is_async(tool: BaseTool) -> bool:
     return getattr(tool, "coroutine", None) is not None
 
 
+def only_async(tool: BaseTool) -> bool:
+    """Whether it has a coroutine and no function beside it."""
+    return is_async(tool) and getattr(tool, "func", None) is None
+
+
+def invoked(tool: BaseTool, given: dict[str, Any]) -> Any:
+    """What the tool gives for arguments or a tool call, in this thread. One that is only async gets a loop of its own."""
+    return asyncio.run(tool.ainvoke(given)) if only_async(tool) else tool.invoke(given)
+
+
 def call(step: Step, arguments: Mapping[str, Any], max_chars: int) -> Answer:
-    """Call the tool in this thread. One that is only async gets an event loop of its own."""
+    """Call the tool in this thread."""
     began = time.monotonic()
     try:
         tool = _bare(step.runs)
-        if is_async(tool) and getattr(tool, "func", None) is None:
-            value = asyncio.run(tool.ainvoke(_fitted(tool, arguments)))
-        else:
-            value = tool.invoke(_fitted(tool, arguments))
-        return _judged(step, value, max_chars, began)
+        return _judged(step, invoked(tool, _fitted(tool, arguments)), max_chars, began)
     except (
         BaseException
     ) as error:  # whatever a tool raises, SystemExit too, is its own failure: this thread runs nothing else

@@ -77,6 +77,12 @@ def cut(text: str, most_chars: int) -> str:
     return f"{text[:head]}\n[... {len(text) - head - tail:,} characters left out ...]\n{text[-tail:]}"
 
 
+def beginning(text: str, most_chars: int) -> str:
+    """The first characters of a text, and how many more there are."""
+    over = len(text) - most_chars
+    return text if over <= 0 else f"{text[:most_chars]}\n... ({over:,} more characters are left out)"
+
+
 def wrong_kind(kind: str, text: str) -> str | None:
     """What is wrong with a result that was declared to be of this kind; None where nothing is, or nothing can be said: of
     more than `MAX_VALUE_CHARS` nothing is."""

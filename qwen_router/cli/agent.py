@@ -165,9 +165,9 @@ def _tools(names: list[str] | None, mcp: str | None, stack: ExitStack) -> list[B
         return None if names is None else list(names)
     from qwen_router.agent.mcp import mcp_tools
     from qwen_router.cli.common import dimmed, printable
-    from qwen_router.tooling import load_tools
+    from qwen_router.tooling import find_tools
 
-    ours = load_tools()
+    ours = {one.name: one.tool for one in find_tools() if one.tool is not None}
     found = stack.enter_context(mcp_tools(mcp, taken=set(ours)))
     for server, problem in found.problems.items():
         dimmed(printable(f"left out: {server}: {problem.problem}"))

@@ -152,6 +152,17 @@ def print_json(value: object) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False).translate(_JSON_ESCAPES))  # the rest of them JSON escapes itself
 
 
+def give(text: str, out: Path | None) -> None:
+    """Text for standard output, or for the file that somebody named. Raises `InvalidRequest` where it cannot be written."""
+    if out is None:
+        typer.echo(text)
+        return
+    try:
+        out.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise InvalidRequest(f"cannot write {str(out)!r}: {error.strerror}", fix="check the path") from error
+
+
 def console() -> Console:
     """Where tables go: standard output, plain when it is no terminal."""
     from rich.console import Console

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from qwen_router.cli.common import JsonOption, MachineOption, print_json, say
-from qwen_router.errors import InvalidPolicy, InvalidRequest, UnknownName
+from qwen_router.cli.common import JsonOption, MachineOption, give, print_json, say
+from qwen_router.errors import InvalidPolicy, UnknownName
 
 if TYPE_CHECKING:
     from qwen_router.decide.planner import Planner
@@ -94,14 +94,7 @@ def schema(
 
     from qwen_router.policy import json_schema
 
-    text = json.dumps(json_schema(), indent=2, ensure_ascii=False)
-    if out is None:
-        typer.echo(text)
-        return
-    try:
-        out.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise InvalidRequest(f"cannot write {str(out)!r}: {error.strerror}", fix="check the path") from error
+    give(json.dumps(json_schema(), indent=2, ensure_ascii=False), out)
 
 
 @app.command()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qwen_router.cli import tools_mcp
-from qwen_router.cli.common import JsonOption, console, print_json, printable, say
+from qwen_router.cli.common import JsonOption, console, give, print_json, printable, say
 from qwen_router.errors import InvalidRequest, UnknownName
 
 if TYPE_CHECKING:
@@ -204,17 +204,7 @@ def graph(
         text = "\n".join(_told(chains) if chains else _kinds(tools))
     else:
         text = (tools.svg if form == "svg" else tools.mermaid)(chains[0] if chains else None).rstrip("\n")
-    _give(text, out)
-
-
-def _give(text: str, out: Path | None) -> None:
-    if out is None:
-        typer.echo(text)
-        return
-    try:
-        out.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise InvalidRequest(f"cannot write {str(out)!r}: {error.strerror}", fix="check the path") from error
+    give(text, out)
 
 
 def _json_line(value: object) -> str:
